@@ -1,0 +1,99 @@
+# Sourced by ./quickstart and ./test: what both need on the controller. Safe to run twice; says what it does.
+# Provides: say, fail, step, need_packages, need_python, need_docker, use_venv. Wants: repo (the clone's top folder).
+# shellcheck shell=bash
+
+export SCALEOUT_CACHE="${SCALEOUT_CACHE:-$HOME/.cache/scaleout-webapp}"
+
+say() { printf '%s\n' "$*"; }
+fail() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# step TITLE COMMAND...: one line of progress with the seconds it took; its output is shown only when it fails.
+step() {
+  local title=$1 began=$SECONDS log
+  shift
+  log=$(mktemp)
+  printf '  %-58s' "$title"
+  if "$@" >"$log" 2>&1; then
+    printf '%4ss\n' $((SECONDS - began))
+    rm -f "$log"
+  else
+    printf 'failed\n' ; tail -n 40 "$log" >&2 ; rm -f "$log"
+    fail "$title failed, see above"
+  fi
+}
+
+need_root() { [ "$(id -u)" = 0 ] || fail "needs root: it starts hosts with their own network (try: sudo ./$(basename "$0"))"; }
+
+# need_space MIB FOLDER: refuse before anything is written rather than fill the disk.
+need_space() {
+  local have
+  have=$(df --output=avail -m "$2" | tail -n 1 | tr -d ' ')
+  [ "$have" -ge "$1" ] || fail "$2 has $have MiB free, $1 MiB are needed"
+}
+
+# need_packages NAME...: installs those Debian packages that are absent.
+need_packages() {
+  local name missing=()
+  for name in "$@"; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null || fail "install these packages first, this is no Debian: ${missing[*]}"
+  step "Updating the package lists" apt-get update
+  step "Installing ${missing[*]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+# need_python REQUIREMENTS: .venv with exactly these, made anew only when the file changes.
+need_python() {
+  local requirements=$1 stamp
+  stamp=$(cd "$(dirname "$requirements")" && cat ./*.txt "$(basename "$requirements")" | sha256sum)
+  if [ "$(cat "$repo/.venv/.requirements" 2>/dev/null)" != "$stamp" ]; then
+    [ -x "$repo/.venv/bin/python" ] || step "Making a Python environment" /usr/bin/python3 -m venv "$repo/.venv"
+    step "Installing Ansible and what goes with it" \
+      "$repo/.venv/bin/pip" install --disable-pip-version-check -r "$requirements"
+    printf '%s' "$stamp" >"$repo/.venv/.requirements"
+  fi
+  mkdir -p "$repo/.ansible/collections/ansible_collections/scaleout"
+  ln -sfn ../../../.. "$repo/.ansible/collections/ansible_collections/scaleout/webapp"
+  export PATH="$repo/.venv/bin:$PATH" ANSIBLE_CONFIG="$repo/ansible.cfg"
+  export ANSIBLE_COLLECTIONS_PATH="$repo/.ansible/collections"
+}
+
+# need_docker: a Docker engine that answers; where there is no init system to start it, it is started here.
+need_docker() {
+  local log=/var/log/dockerd.log
+  if ! docker info >/dev/null 2>&1; then
+    command -v dockerd >/dev/null || need_packages docker.io iptables
+    if [ -d /run/systemd/system ]; then
+      step "Starting the Docker engine" systemctl start docker
+    elif ! docker info >/dev/null 2>&1; then
+      say "  Starting the Docker engine (log: $log)"
+      nohup setsid dockerd >"$log" 2>&1 </dev/null &
+    fi
+  fi
+  local tries=0
+  until docker info >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 60 ] || fail "no Docker engine answers after 30 s, see $log"
+    sleep 0.5
+  done
+}
+
+# need_memory MIB: of the whole machine.
+need_memory() {
+  local have
+  have=$(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
+  [ "$have" -ge "$1" ] || fail "this machine has $have MiB of memory, $1 MiB are needed"
+}
+
+# need_subnet NETWORK CIDR: no other network of this machine may overlap the one the hosts get.
+need_subnet() {
+  docker network inspect "$1" >/dev/null 2>&1 || ip -json -4 route | python -c '
+import ipaddress, json, sys
+ours = ipaddress.ip_network(sys.argv[1])
+for route in json.load(sys.stdin):
+    if route["dst"] != "default" and ours.overlaps(ipaddress.ip_network(route["dst"], strict=False)):
+        sys.exit("{} is taken: {} has a route for {}".format(ours, route.get("dev"), route["dst"]))
+' "$2" || fail "the addresses of the demo are in use on this machine; change them in inventories/$1"
+}
