@@ -50,8 +50,8 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types of the Python code, seen as the collection it is."""
-    session.run("mypy", "plugins", env={"MYPYPATH": str(REPO / ".ansible" / "collections")})
-    session.run("mypy", "tests", "tools", "benchmarks")
+    session.run("mypy", "-p", "ansible_collections.scaleout.webapp.plugins")
+    session.run("mypy", "tests", "tools", "benchmarks", "noxfile.py")
 
 
 @nox.session

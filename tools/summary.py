@@ -1,4 +1,4 @@
-"""Prints what ./test ran and one closing line, `N passed, N failed`: every test counts, and every check that is no test suite."""
+"""Prints what ./test ran and one closing line: every test counts, and every check that is no test suite."""
 
 from __future__ import annotations
 

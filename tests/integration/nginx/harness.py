@@ -1,0 +1,183 @@
+"""Real nginx processes on loopback ports, and small HTTP servers behind them. Needs nginx, and root for its folders."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Nginx:
+    """One nginx with its files in one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.path = root / "nginx.conf"
+        self.pid_file = root / "nginx.pid"
+        self.error_log = root / "error.log"
+        self.status_port = free_port()
+        self.port = free_port()
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "mime.types").write_text("types { text/css css; text/html html; }\n")
+
+    @property
+    def generation_url(self) -> str:
+        return f"http://127.0.0.1:{self.status_port}/generation"
+
+    def start(self) -> None:
+        subprocess.run(["nginx", "-c", str(self.path)], check=True, timeout=10)
+        deadline = time.monotonic() + 5
+        while not self.pid_file.exists() or not self.pid_file.read_text().strip():
+            assert time.monotonic() < deadline, "nginx did not start"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self.pid_file.exists() and self.pid_file.read_text().strip():
+            os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
+            while self.pid_file.exists():
+                time.sleep(0.02)
+
+    def hang_up(self) -> None:
+        os.kill(int(self.pid_file.read_text()), signal.SIGHUP)
+
+    def files(self) -> dict[str, str]:
+        own = [self.path, *(self.root / "scaleout.d").rglob("*")]
+        return {str(path.relative_to(self.root)): path.read_text() for path in own if path.is_file()}
+
+    def ask(
+        self, path: str, host: str = "www.example.com", method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> Answer:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body=body, headers={"Host": host, **named})
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def generation(self) -> str:
+        connection = HTTPConnection("127.0.0.1", self.status_port, timeout=5)
+        try:
+            connection.request("GET", "/generation")
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+
+class Answer:
+    def __init__(self, response: HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Backend:
+    """Answers with what it was asked; counts its connections and requests."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.status = 200
+        self.hang_up_on_post = False
+        self.connections: list[socket.socket] = []
+        self.requests: list[str] = []
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self))
+        self.server.daemon_threads = True
+        self.port = int(self.server.server_address[1])
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def stop(self) -> None:
+        """Die with all connections, as a killed process does."""
+        self.server.shutdown()
+        self.server.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def handler_of(backend: Backend) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            backend.connections.append(self.connection)
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+        def answer(self) -> None:
+            backend.requests.append(f"{self.command} {self.path}")
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.command == "POST" and backend.hang_up_on_post:
+                self.close_connection = True
+                return
+            if self.headers.get("Upgrade") == "websocket":
+                self.upgrade()
+                return
+            text = json.dumps({"backend": backend.name, "path": self.path, "headers": dict(self.headers)}).encode()
+            self.send_response(backend.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.send_header("X-Frame-Options", "DENY")
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = do_OPTIONS = answer
+
+        def upgrade(self) -> None:
+            key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "Upgrade")
+            self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
+            self.end_headers()
+            self.wfile.write(self.connection.recv(100))
+            self.close_connection = True
+
+    return Handler
+
+
+def run_ansible(*arguments: str) -> dict[str, Any]:
+    """Run Ansible on this machine and return the result of the last task."""
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+        "ANSIBLE_DEPRECATION_WARNINGS": "0",
+    }
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / arguments[0]), *arguments[1:], "-i", "localhost,", "-c", "local", "--diff"],
+        env={**environment, "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("{"), done.stdout + done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)["plays"][-1]["tasks"][-1]["hosts"]["localhost"]
+    return result
