@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Says as one JSON object how this host's mongod stands: what it has loaded, and its state in its replica set.
+
+With --wait it waits for a state first. It needs no login: hello tells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+MEMBER = ("primary", "secondary", "arbiter")
+MAX_CRASHES = 3
+
+
+def connect(address: str) -> Any:
+    import pymongo
+
+    return pymongo.MongoClient(f"mongodb://{address}/?directConnection=true", serverSelectionTimeoutMS=2000)
+
+
+def ask(address: str) -> dict[str, Any]:
+    """What hello answers at this address; empty when nothing answers."""
+    from pymongo.errors import PyMongoError
+
+    try:
+        return dict(connect(address).admin.command("hello"))
+    except PyMongoError:
+        return {}
+
+
+def state_of(hello: dict[str, Any]) -> str:
+    if not hello:
+        return "silent"
+    if not hello.get("setName"):
+        return "uninitialised" if hello.get("isreplicaset") else "standalone"
+    if hello.get("isWritablePrimary"):
+        return "primary"
+    if not hello.get("primary"):
+        return "without a primary"
+    if hello.get("arbiterOnly"):
+        return "arbiter"
+    return "secondary" if hello.get("secondary") else "catching up"
+
+
+def refuses_strangers(address: str) -> bool:
+    from pymongo.errors import OperationFailure, PyMongoError
+
+    try:
+        connect(address).admin.command("serverStatus")
+    except OperationFailure as error:
+        return error.code == 13
+    except PyMongoError:
+        pass
+    return False
+
+
+def unit() -> dict[str, str]:
+    shown = subprocess.run(
+        ["systemctl", "show", "mongod.service", "--property=LoadState,ActiveState,MainPID,NRestarts"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return dict(line.split("=", 1) for line in shown.stdout.splitlines())
+
+
+def is_current(pid: str, loaded: str) -> bool:
+    """Whether the running process read the files, and is the program, that are on disk now."""
+    try:
+        if os.readlink(f"/proc/{pid}/exe").endswith(" (deleted)"):
+            return False
+    except OSError:
+        return False
+    return subprocess.run(["sha256sum", "--check", "--status", loaded], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def report(address: str, loaded: str) -> dict[str, Any]:
+    systemd = unit()
+    answer = {
+        "unit": systemd["LoadState"] == "loaded",
+        "active": systemd["ActiveState"] in ("active", "activating", "reloading"),
+        "current": is_current(systemd["MainPID"], loaded),
+        "driver": True,
+        "state": "silent",
+    }
+    try:
+        answer["state"] = state_of(ask(address))
+        answer["refuses_strangers"] = refuses_strangers(address)
+    except ImportError:
+        answer["driver"] = False
+    return answer
+
+
+def still_missing(address: str, wanted: str) -> str:
+    """What is not yet as wanted, in words; empty when all is."""
+    hello = ask(address)
+    state = state_of(hello)
+    if wanted == "answer":
+        return f"{address} does not answer" if state == "silent" else ""
+    if wanted == "member":
+        return "" if state in MEMBER else f"{address} is {state}"
+    peers = {*hello.get("hosts", []), *hello.get("passives", []), *hello.get("arbiters", [])} - {hello.get("me")}
+    states = {peer: state_of(ask(peer)) for peer in sorted(peers)}
+    return ", ".join(f"{peer} is {state}" for peer, state in states.items() if state not in MEMBER)
+
+
+def wait(address: str, wanted: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    crashes = int(unit()["NRestarts"])
+    while True:
+        missing = still_missing(address, wanted)
+        if not missing:
+            return
+        systemd = unit()
+        if systemd["ActiveState"] == "failed" or int(systemd["NRestarts"]) - crashes >= MAX_CRASHES:
+            sys.exit("mongod does not stay up; see its log and: journalctl -u mongod")
+        if time.monotonic() > deadline:
+            sys.exit(f"after {seconds:g} s {missing}")
+        time.sleep(0.5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--address", required=True)
+    parser.add_argument("--loaded", required=True)
+    parser.add_argument("--wait", choices=["answer", "member", "peers"])
+    parser.add_argument("--seconds", type=float, default=60)
+    arguments = parser.parse_args()
+    if arguments.wait:
+        wait(arguments.address, arguments.wait, arguments.seconds)
+    json.dump(report(arguments.address, arguments.loaded), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
