@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of a converged cluster share. README.md says which variables they read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP))
+
+from tests.cluster.cluster import Cluster, Site, read_hosts
+
+
+def setting(name: str) -> Path:
+    value = os.environ.get(name)
+    if not value:
+        raise pytest.UsageError(f"{name} is not set; tests/cluster/README.md says what it names")
+    path = Path(value)
+    if not path.exists():
+        raise pytest.UsageError(f"{name}={value}: no such file")
+    return path
+
+
+@pytest.fixture(scope="session")
+def plan() -> dict[str, Any]:
+    return dict(json.loads(setting("SCALEOUT_PLAN").read_text()))
+
+
+@pytest.fixture(scope="session")
+def secrets() -> dict[str, str]:
+    return dict(yaml.safe_load(setting("SCALEOUT_SECRETS").read_text())["webapp_secrets"])
+
+
+@pytest.fixture(scope="session")
+def cluster(plan: dict[str, Any]) -> Cluster:
+    hosts = read_hosts(setting("SCALEOUT_INVENTORY"), os.environ.get("SCALEOUT_HOST_PREFIX"))
+    named = {name: hosts[name] for name in plan["hosts"]}
+    return Cluster(plan, named, os.environ.get("SCALEOUT_VIP", "http://172.31.80.10/"))
+
+
+@pytest.fixture(scope="session")
+def password(secrets: dict[str, str]) -> str:
+    return secrets["www_admin_password"]
+
+
+@pytest.fixture
+def visitor(cluster: Cluster) -> Site:
+    return Site(cluster.vip_url)
+
+
+@pytest.fixture
+def admin(cluster: Cluster, password: str) -> Site:
+    return Site(cluster.vip_url).login("admin", password)
+
+
+@pytest.fixture(scope="module")
+def direct(cluster: Cluster) -> Iterator[dict[str, str]]:
+    """A URL for each process of the site, asked past the balancers but as a balancer asks it."""
+    targets = {instance.name: (instance.address, instance.port) for instance in cluster.instances}
+    with cluster.balancers[0].forwards(targets) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+def output() -> Path:
+    folder = TOP / "tests" / "output"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest, output: Path) -> Callable[[dict[str, Any]], None]:
+    """Keep a test's figures in tests/output/cluster.json, under the test's name."""
+
+    def keep(figures: dict[str, Any]) -> None:
+        path = output / "cluster.json"
+        known = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps({**known, request.node.name: figures}, indent=2) + "\n")
+        print(json.dumps(figures))
+
+    return keep
