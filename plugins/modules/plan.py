@@ -1,0 +1,69 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: plan
+short_description: Plan the cluster from what the inventory declares
+version_added: 0.1.0
+description:
+  - Turns the groups C(loadbalancer), C(app), C(cache) and C(mongodb), declared host variables, the C(webapp_*) variables and the
+    profiles of the applications into one plan. See C(docs/architecture.md) for what is in it.
+  - Runs on the controller, connects to no host and reads no facts, so it works with C(--limit) and in check mode. Use it with C(run_once).
+  - Reports everything that is wrong at once. Never sees the value of a secret; where one belongs, the plan has a reference, C(${secrets.NAME}).
+author:
+  - The scaleout.webapp builders (@scaleout)
+notes:
+  - "Variables of the whole inventory: C(webapp_apps), C(webapp_mongodb), C(webapp_redis), C(webapp_memcached), C(webapp_vip), C(webapp_firewall)."
+  - "Variables of a host: C(webapp_address) (where others reach it; C(ansible_host) if absent), C(webapp_zone), C(webapp_instances)
+    (C({APP: {SERVICE: NUMBER}})), C(mongodb_member)."
+  - A profile is looked for in C(profiles/) beside the inventory, beside the playbook and in this collection.
+attributes:
+  action:
+    description: Has an action plugin on the controller, and no module on the hosts.
+    support: full
+  check_mode:
+    description: Can run in check mode and return the same, as it changes nothing.
+    support: full
+  diff_mode:
+    description: Nothing is changed, so there is no difference to show.
+    support: none
+  facts:
+    description: Returns a fact for every host of the play.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Plan the cluster
+  scaleout.webapp.plan:
+  register: planned
+  run_once: true
+
+- name: Show the plan
+  ansible.builtin.debug:
+    msg: "{{ planned.text.splitlines() }}"
+  run_once: true
+"""
+
+RETURN = r"""
+plan:
+  description: The plan, as C(docs/architecture.md) describes it.
+  returned: success
+  type: dict
+text:
+  description: The plan as readable text.
+  returned: success
+  type: str
+ansible_facts:
+  description: The plan as a fact.
+  returned: success
+  type: dict
+  contains:
+    webapp_plan:
+      description: The same as RV(plan).
+      returned: success
+      type: dict
+"""

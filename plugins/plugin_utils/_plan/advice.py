@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is allowed and yet probably not meant. Private to this collection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import voters
+
+
+def warnings_of(plan: Mapping[str, Any]) -> list[str]:
+    """Plain sentences."""
+    return [*_balancers(plan), *_mongodb(plan), *_files(plan), *_not_done(plan)]
+
+
+def _balancers(plan: Mapping[str, Any]) -> Iterator[str]:
+    balancers = [name for name, host in plan["hosts"].items() if "loadbalancer" in host["groups"]]
+    if len(balancers) == 1 and len(plan["hosts"]) > 1:
+        yield f"{balancers[0]} is the only balancer: without it every site is off. Add a second one and webapp_vip."
+    if len(balancers) > 1 and not plan["vip"]:
+        yield (
+            f"There are {len(balancers)} balancers and no webapp_vip: "
+            "when one of them is off, its visitors do not reach the others."
+        )
+
+
+def _mongodb(plan: Mapping[str, Any]) -> Iterator[str]:
+    if not plan["mongodb"]:
+        return
+    voting = voters(plan["mongodb"])
+    if len(voting) % 2 == 0:
+        yield (
+            f"The replica set has {len(voting)} voting members: an even number survives no more losses than one fewer. "
+            "Add a member, or an arbiter (mongodb_member: {arbiter_only: true})."
+        )
+    names = {member["host"] for member in voting}
+    port = plan["mongodb"]["port"]
+    zones = [
+        host["zone"]
+        for host in plan["hosts"].values()
+        if "mongodb" in host["groups"] and {f"{host['address']}:{port}", f"[{host['address']}]:{port}"} & names
+    ]
+    if len(set(zones)) > 1 and None not in zones:
+        zone, count = Counter(zones).most_common(1)[0]
+        if count * 2 > len(zones):
+            yield f"Zone {zone} has {count} of {len(zones)} voting members: without that zone nothing can be written."
+
+
+def _files(plan: Mapping[str, Any]) -> Iterator[str]:
+    for name, app in plan["apps"].items():
+        local = [shared["path"] for shared in app["shared_paths"] if not shared["target"]]
+        if local and len(app["hosts"]) > 1:
+            yield (
+                f"{name} keeps {', '.join(local)} on each of its {len(app['hosts'])} hosts: a file that one of "
+                f"them stores is missing on the others. Give webapp_apps.{name}.shared_paths a folder that all of them "
+                "mount, or use a storage service."
+            )
+
+
+def _not_done(plan: Mapping[str, Any]) -> Iterator[str]:
+    """What a plan says and no role makes yet."""
+    for name, app in plan["apps"].items():
+        sticky = [service for service, about in app["services"].items() if about["sticky"]]
+        if sticky:
+            yield f"{name}: {', '.join(sticky)} should be sticky, but balancers spread requests over all instances."
+        if app["jobs"]:
+            jobs = ", ".join(job["name"] for job in app["jobs"])
+            yield f"{name}: nothing runs its jobs ({jobs}) yet. Set up cron on one host."

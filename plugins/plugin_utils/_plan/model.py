@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the planner is given. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._profile import Profile
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place
+
+GROUPS = ("loadbalancer", "app", "cache", "mongodb")
+VARIABLES = ("webapp_apps", "webapp_mongodb", "webapp_redis", "webapp_memcached", "webapp_vip", "webapp_firewall")
+
+
+@dataclass(frozen=True)
+class Host:
+    """What is declared for one host; never a fact. The last two are unchecked, as the inventory has them."""
+
+    name: str
+    address: str
+    login_address: str = ""
+    ssh_port: int = 22
+    zone: str | None = None
+    mongodb_member: Any = None
+    instances: Any = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The whole input. Hosts and the members of groups are in inventory order; settings are unchecked."""
+
+    hosts: Mapping[str, Host]
+    groups: Mapping[str, Sequence[str]]
+    settings: Mapping[str, Any]
+    profiles: Mapping[str, Profile]
+    known_profiles: Sequence[str] = ()
+
+    def group(self, name: str) -> list[Host]:
+        """The hosts of one of our groups."""
+        return [self.hosts[host] for host in self.groups.get(name, ())]
+
+
+class PlanError(ScaleoutError):
+    """Everything that is wrong with a plan, at once."""
+
+    def __init__(self, problems: Sequence[ScaleoutError]) -> None:
+        self.problems = list(problems)
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(
+            "\n".join([f"The plan has {count}. Nothing was touched.", *(f"- {problem}" for problem in problems)])
+        )
+
+
+@dataclass
+class App:
+    """An application on its way into the plan: what the inventory says, its profile, and what follows from both."""
+
+    name: str
+    declared: dict[str, Any]
+    profile: Profile
+    hosts: list[Host]
+    settings: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    shared_paths: list[str] = field(default_factory=list)
+    stores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def root(self) -> str:
+        return f"/opt/webapp/{self.name}"
+
+    @property
+    def place(self) -> Place:
+        return Place(path=f"webapp_apps.{self.name}")

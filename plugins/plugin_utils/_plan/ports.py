@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No port twice on one host. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import Inputs
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.network import WEB_PORTS
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Problems
+
+STATUS_PORT = 8079
+SHOWN_HOSTS = 3
+
+
+def check_ports(
+    inputs: Inputs, hosts: Mapping[str, dict[str, Any]], stores: Mapping[str, Any], problems: Problems
+) -> None:
+    """Report every pair of owners of one port once, however many hosts it concerns."""
+    fixed = _fixed_owners(inputs, stores)
+    clashes: dict[tuple[str, str], dict[str, list[int]]] = {}
+    for name, host in hosts.items():
+        owners: dict[int, str] = {}
+        for owner, port in _claims(inputs, name, host, fixed):
+            first = owners.setdefault(port, owner)
+            if first != owner:
+                clashes.setdefault((first, owner), {}).setdefault(name, []).append(port)
+    for (first, second), where in clashes.items():
+        ports = sorted({port for found in where.values() for port in found})
+        names = list(where)
+        more = f" and {len(names) - SHOWN_HOSTS} more hosts" if len(names) > SHOWN_HOSTS else ""
+        listed = ", ".join(map(str, ports))
+        problems.add(
+            f"port {listed} is wanted by {first} and by {second} on {', '.join(names[:SHOWN_HOSTS])}{more}",
+            "webapp_apps",
+            f"give one of them another port: {_remedy(second if '-' in second else first)}",
+        )
+
+
+def _fixed_owners(inputs: Inputs, stores: Mapping[str, Any]) -> dict[str, list[tuple[str, int]]]:
+    fixed: dict[str, list[tuple[str, int]]] = {}
+    for host in inputs.group("loadbalancer"):
+        fixed[host.name] = [("nginx", port) for port in (*WEB_PORTS, STATUS_PORT)]
+    for host in inputs.group("mongodb"):
+        if stores["mongodb"]:
+            fixed.setdefault(host.name, []).append(("mongodb", stores["mongodb"]["port"]))
+    for store in ("redis", "memcached"):
+        for listed in stores[store]["hosts"] if stores[store] else []:
+            fixed.setdefault(listed["host"], []).append((store, stores[store]["port"]))
+    return fixed
+
+
+def _claims(
+    inputs: Inputs, name: str, host: Mapping[str, Any], fixed: Mapping[str, list[tuple[str, int]]]
+) -> Iterator[tuple[str, int]]:
+    yield "SSH", inputs.hosts[name].ssh_port
+    yield from fixed.get(name, ())
+    for instance in host["instances"]:
+        yield f"{instance['app']}-{instance['service']}", instance["port"]
+
+
+def _remedy(owner: str) -> str:
+    if "-" in owner:
+        app, service = owner.split("-")
+        return f"webapp_apps.{app}.services: {{{service}: {{port: N}}}}"
+    return f"webapp_{owner}: {{port: N}}"

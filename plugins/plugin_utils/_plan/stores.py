@@ -1,0 +1,214 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stores that the apps share: who is in them, how they are reached. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import App, Host, Inputs
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import (
+    MEMBER,
+    MEMCACHED,
+    MONGODB,
+    REDIS,
+    checked,
+)
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems
+
+GROUP_OF = {"mongodb": "mongodb", "redis": "cache", "memcached": "cache"}
+MAX_MEMBERS = 50
+MAX_VOTERS = 7
+MONGOD_MEMORY_MB = 512
+MONGOD_BESIDE_CACHE_MB = 256
+
+
+def plan_stores(inputs: Inputs, apps: Sequence[App], problems: Problems) -> dict[str, Any]:
+    """The stores that some app needs, or that the inventory asks for. Others are None."""
+    _check_groups(inputs, apps, problems)
+    mongodb = checked(MONGODB, inputs.settings, "webapp_mongodb", problems)
+    redis = checked(REDIS, inputs.settings, "webapp_redis", problems)
+    memcached = checked(MEMCACHED, inputs.settings, "webapp_memcached", problems)
+    return {
+        "mongodb": _mongodb(inputs, apps, mongodb, problems) if inputs.group("mongodb") else None,
+        # Without users Redis would be open to everybody, so it needs an app that can use it.
+        "redis": _redis(inputs.group("cache")[0], apps, redis)
+        if _wanted(inputs, apps, "redis") and users_of("redis", apps)
+        else None,
+        "memcached": {**memcached, "hosts": _listed(inputs.group("cache"))}
+        if _wanted(inputs, apps, "memcached")
+        else None,
+    }
+
+
+def users_of(store: str, apps: Sequence[App]) -> list[App]:
+    """The apps that may use the store."""
+    return [app for app in apps if store in app.stores]
+
+
+def endpoint(host: Host, port: int) -> str:
+    """Address and port as URIs and replica sets write them."""
+    return f"{in_uri(host.address)}:{port}"
+
+
+def in_uri(address: str) -> str:
+    """An address as URIs and nginx write it: IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
+
+
+def store_references(app: App, stores: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """What a profile may say as `${stores.STORE.KEY}`."""
+    found: dict[str, dict[str, str]] = {}
+    mongodb, redis, memcached = stores["mongodb"], stores["redis"], stores["memcached"]
+    if mongodb and "mongodb" in app.stores:
+        hosts = ",".join(member["host"] for member in mongodb["members"] if _serves(member))
+        options = f"replicaSet={mongodb['replica_set']}&authSource={app.name}&readPreference=primary&w=majority"
+        password = f"${{secrets.{app.name}_mongodb_password:uri}}"
+        found["mongodb"] = {
+            "uri": f"mongodb://{app.name}:{password}@{hosts}/{app.name}?{options}",
+            "hosts": hosts,
+            "database": app.name,
+            "user": app.name,
+            "replica_set": mongodb["replica_set"],
+        }
+    if redis and "redis" in app.stores:
+        address, port = redis["hosts"][0]["address"], str(redis["port"])
+        password = f"${{secrets.{app.name}_redis_password:uri}}"
+        found["redis"] = {
+            "url": f"redis://{app.name}:{password}@{in_uri(address)}:{port}/0",
+            "host": address,
+            "port": port,
+            "user": app.name,
+        }
+    if memcached and "memcached" in app.stores:
+        servers = [f"{in_uri(host['address'])}:{memcached['port']}" for host in memcached["hosts"]]
+        found["memcached"] = {"url": f"memcached://{servers[0]}", "servers": ",".join(servers)}
+    return found
+
+
+def store_secrets(stores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The secrets of the stores themselves and of their users."""
+    found = []
+    if stores["mongodb"]:
+        found += [
+            _secret("mongodb_admin_password", "the administrator of MongoDB", 24),
+            _secret("mongodb_keyfile", "the members of the replica set, between themselves", 128),
+        ]
+    for store, product in (("mongodb", "MongoDB"), ("redis", "Redis")):
+        users = stores[store]["users"] if stores[store] else []
+        found += [
+            _secret(f"{user['name']}_{store}_password", f"{user['name']}, to log in to {product}", 24) for user in users
+        ]
+    return found
+
+
+def voters(mongodb: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The members that vote."""
+    return [member for member in mongodb["members"] if member.get("votes", 1)]
+
+
+def _secret(name: str, used_by: str, length: int) -> dict[str, Any]:
+    return {"name": name, "bytes": length, "encoding": "hex", "generate": True, "used_by": used_by}
+
+
+def _check_groups(inputs: Inputs, apps: Sequence[App], problems: Problems) -> None:
+    for store, group in GROUP_OF.items():
+        needing = [app.name for app in apps if store in app.stores and not app.stores[store]["optional"]]
+        if needing and not inputs.group(group):
+            problems.add(
+                f"the group {group} has no host, and {' and '.join(needing)} cannot do without {store}",
+                "inventory",
+                f"put hosts into it, or make a group of yours its child: {group}: {{children: {{yours: {{}}}}}}",
+            )
+
+
+def _wanted(inputs: Inputs, apps: Sequence[App], store: str) -> bool:
+    """A store that apps only can use is there when the inventory asks for it."""
+    asked = inputs.settings.get(f"webapp_{store}") is not None
+    needed = any(not app.stores[store]["optional"] for app in users_of(store, apps))
+    return bool(inputs.group("cache")) and (asked or needed)
+
+
+def _listed(hosts: Sequence[Host]) -> list[dict[str, str]]:
+    return [{"host": host.name, "address": host.address} for host in hosts]
+
+
+def _serves(member: Mapping[str, Any]) -> bool:
+    """Whether clients should know of the member."""
+    return not (member.get("arbiter_only") or member.get("hidden"))
+
+
+def _mongodb(inputs: Inputs, apps: Sequence[App], settings: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    cache = settings.pop("cache_mb")
+    members = [_member(host, settings["port"], problems) for host in inputs.group("mongodb")]
+    plan = {
+        **settings,
+        "cache_mb": cache,
+        "memory_mb": max(MONGOD_MEMORY_MB, (cache or 0) + MONGOD_BESIDE_CACHE_MB),
+        "members": members,
+        "admin_password": "${secrets.mongodb_admin_password}",
+        "keyfile": "${secrets.mongodb_keyfile}",
+        "users": [
+            {
+                "name": app.name,
+                "database": app.name,
+                "roles": app.stores["mongodb"]["roles"],
+                "password": f"${{secrets.{app.name}_mongodb_password}}",
+            }
+            for app in users_of("mongodb", apps)
+        ],
+    }
+    _check_members(plan, problems)
+    return plan
+
+
+def _member(host: Host, port: int, problems: Problems) -> dict[str, Any]:
+    place = Place(f"host {host.name}", "mongodb_member")
+    given = {} if host.mongodb_member is None else MEMBER.check(host.mongodb_member, place, problems)
+    passive = (
+        given.get("arbiter_only") or given.get("hidden") or given.get("votes") == 0 or given.get("secondary_delay_secs")
+    )
+    if passive and given.get("priority"):
+        problems.add(
+            "has a priority, but such a member cannot become primary",
+            place,
+            "take priority away (arbiters, hidden, delayed and non-voting members have 0)",
+        )
+    if given.get("arbiter_only") and given.get("hidden"):
+        problems.add("is arbiter and hidden", place, "an arbiter holds no data to hide: leave one of them")
+    return {"host": endpoint(host, port), "priority": 0 if passive else 1, **given}
+
+
+def _check_members(mongodb: Mapping[str, Any], problems: Problems) -> None:
+    members, voting = mongodb["members"], voters(mongodb)
+    if len(members) > MAX_MEMBERS:
+        problems.add(
+            f"has {len(members)} hosts, a replica set has at most {MAX_MEMBERS} members",
+            "inventory: mongodb",
+            "take hosts out of the group",
+        )
+    if len(voting) > MAX_VOTERS:
+        problems.add(
+            f"has {len(voting)} voting members, a replica set has at most {MAX_VOTERS}",
+            "inventory: mongodb",
+            "give the others the host variable mongodb_member: {votes: 0, priority: 0}",
+        )
+    if not any(member["priority"] for member in members):
+        problems.add(
+            "has no member that can become primary",
+            "inventory: mongodb",
+            "let mongodb_member of one host leave priority above 0",
+        )
+
+
+def _redis(host: Host, apps: Sequence[App], settings: dict[str, Any]) -> dict[str, Any]:
+    users = users_of("redis", apps)
+    lasting = any(app.stores["redis"]["persistence"] == "aof" for app in users)
+    return {
+        **settings,
+        "persistence": settings["persistence"] or ("aof" if lasting else "none"),
+        "hosts": _listed([host]),
+        "users": [{"name": app.name, "password": f"${{secrets.{app.name}_redis_password}}"} for app in users],
+    }

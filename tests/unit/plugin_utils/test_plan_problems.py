@@ -1,0 +1,385 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mistakes are refused before anything is touched: what, where, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import PlanError
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.planner import plan_cluster
+
+from tests.unit.plugin_utils.plan_inputs import GROUPS, app, cluster, plan, problems, profile, the_problem
+
+VIP = {"address": "10.0.0.100", "prefix": 24, "interface": "eth0", "router_id": 51}
+
+
+def without(group: str) -> dict[str, list[str]]:
+    return {name: hosts for name, hosts in GROUPS.items() if name != group}
+
+
+class TestAll:
+    def test_everything_is_reported_together(self) -> None:
+        found = problems(
+            {"www": app(profile="plane", domains=["a b"]), "Shop": app(1, source={})},
+            groups=without("loadbalancer"),
+            vip={**VIP, "address": "none"},
+            redis={"maxmemory": 5},
+            profiles=[profile()],
+        )
+        assert len(found) == 7
+        text = "\n".join(found)
+        for expected in (
+            "plane",
+            "a b",
+            "webapp_apps.Shop:",
+            "source",
+            "group loadbalancer",
+            "webapp_vip.address",
+            "maxmemory",
+        ):
+            assert expected in text
+
+    def test_what_the_caller_found_is_among_them(self) -> None:
+        with pytest.raises(PlanError, match="no such folder"):
+            plan_cluster(cluster(), [ScaleoutError("no such folder", "webapp_apps.www.source.path")])
+
+    def test_the_text_counts_and_says_that_nothing_was_touched(self) -> None:
+        with pytest.raises(PlanError) as caught:
+            plan({"www": app(domains=[])})
+        assert str(caught.value).splitlines()[0] == "The plan has one problem. Nothing was touched."
+
+    def test_no_app(self) -> None:
+        assert "names no app" in the_problem({})
+
+    def test_apps_of_another_type(self) -> None:
+        inputs = cluster()
+        with pytest.raises(PlanError) as caught:
+            plan_cluster(replace(inputs, settings={"webapp_apps": ["www"]}))
+        assert str(caught.value.problems[0]) == "webapp_apps: is ['www'], must be a dictionary"
+
+
+class TestKeys:
+    def test_unknown_key(self) -> None:
+        assert the_problem({"www": app(domians=["x.test"])}).startswith(
+            "webapp_apps.www.domians: is not a known key. Did you mean domains? Known are: profile, domains,"
+        )
+
+    def test_unknown_key_further_in(self) -> None:
+        found = the_problem({"www": app(services={"web": {"helth": {}}})})
+        assert found.startswith("webapp_apps.www.services.web.helth: is not a known key. Did you mean health?")
+
+    @pytest.mark.parametrize("name", ["mongodb", "redis", "memcached", "firewall", "vip"])
+    def test_unknown_key_of_a_store(self, name: str) -> None:
+        settings: dict[str, Any] = {name: {**(VIP if name == "vip" else {}), "prot": 1}}
+        assert the_problem(**settings).startswith(f"webapp_{name}.prot: is not a known key")
+
+    def test_missing_key(self) -> None:
+        assert the_problem({"www": {"profile": "plain", "source": {"path": "/site"}}}) == (
+            "webapp_apps.www.domains: is required and missing. Add domains."
+        )
+
+    def test_wrong_type(self) -> None:
+        assert the_problem({"www": app(domains="www.example.com")}) == (
+            "webapp_apps.www.domains: is 'www.example.com', must be a list"
+        )
+
+    @pytest.mark.parametrize("port", [0, 65536, -1, "x", True, 1.5, None])
+    def test_impossible_port(self, port: Any) -> None:
+        if port is None:
+            assert plan({"www": app(services={"web": {"port": port}})})
+        else:
+            assert the_problem({"www": app(services={"web": {"port": port}})}).startswith(
+                "webapp_apps.www.services.web.port: is "
+            )
+
+    def test_instances_below_one(self) -> None:
+        assert the_problem({"www": app(services={"web": {"instances": 0}})}) == (
+            "webapp_apps.www.services.web.instances: is 0, must be between 1 and 1000"
+        )
+
+    def test_instances_beyond_the_last_port(self) -> None:
+        found = the_problem({"www": app(services={"web": {"port": 65535}})})
+        assert "2 instances from port 65535 on end above port 65535" in found
+
+
+class TestApps:
+    @pytest.mark.parametrize("name", ["Www", "1www", "my-site", "a b", "a" * 25, "../x"])
+    def test_bad_name(self, name: str) -> None:
+        assert any("must be a name of at most 24 small letters" in found for found in problems({name: app()}))
+
+    @pytest.mark.parametrize("name", ["root", "backup", "mongodb", "admin", "runtimes"])
+    def test_taken_name(self, name: str) -> None:
+        assert "give the app another name" in the_problem({name: app()}).lower()
+
+    def test_unknown_profile(self) -> None:
+        assert the_problem({"www": app(profile="apostrofe")}) == (
+            "webapp_apps.www.profile: no profile is called apostrofe. "
+            "Did you mean apostrophe? Known are: apostrophe, plain."
+        )
+
+    def test_problems_of_a_profile_are_reported_once(self) -> None:
+        broken = profile("colour: red\n", "broken")
+        found = problems(
+            {"a": app(profile="broken"), "b": app(1, profile="broken", services={"web": {"port": 4000}})},
+            profiles=[broken],
+        )
+        assert [text.split(". ")[0] for text in found] == ["profiles/broken.yml: colour: is not a known key"]
+
+    @pytest.mark.parametrize(
+        ("domain", "why"),
+        [
+            ("http://x.test", "'http://x'"),
+            ("x_y.test", "no host name"),
+            ("-x.test", "no host name"),
+            ("x..test", "no host name"),
+            ("x.test.", "no host name"),
+            ("*.x.test", "no host name"),
+            ("192.0.2.1", "ends in a number"),
+            ("x" * 64 + ".test", "no host name"),
+            ("x." * 127 + "test", "253"),
+        ],
+    )
+    def test_bad_domain(self, domain: str, why: str) -> None:
+        found = the_problem({"www": app(domains=["www.test", domain])})
+        assert found.startswith("webapp_apps.www.domains.1: ")
+        assert why in found
+
+    def test_domain_of_two_apps(self) -> None:
+        found = the_problem(
+            {"a": app(domains=["x.test"]), "b": app(domains=["X.test"], services={"web": {"port": 4000}})}
+        )
+        assert (
+            found
+            == "webapp_apps.b.domains.0: the domain x.test belongs to the app a already. Leave it to one of them, once."
+        )
+
+    def test_two_defaults(self) -> None:
+        two = {"a": app(default=True), "b": app(1, default=True, services={"web": {"port": 4000}})}
+        assert "a and b all have default: true" in the_problem(two)
+
+    @pytest.mark.parametrize(
+        ("source", "why"),
+        [
+            ({}, "nowhere"),
+            ({"path": "/a", "git": "b", "version": "main"}, "path and git"),
+            ({"git": "b"}, "without version"),
+            ({"path": "/a", "version": "1"}, "only git takes"),
+        ],
+    )
+    def test_bad_source(self, source: dict[str, str], why: str) -> None:
+        assert why in the_problem({"www": app(source=source)})
+
+    def test_missing_source(self) -> None:
+        assert "nowhere" in the_problem({"www": {"profile": "plain", "domains": ["x.test"]}})
+
+    def test_host_outside_the_group(self) -> None:
+        assert "app9 is not in the group app. Did you mean" in the_problem({"www": app(hosts=["app1", "app9"])})
+
+    def test_no_host(self) -> None:
+        assert "the app has no host" in the_problem({"www": app(hosts=[])})
+
+    def test_no_instance_on_any_host(self) -> None:
+        none = {"instances": {"www": {"web": 0}}}
+        assert "no instance on any host" in the_problem(hosts={"app1": none, "app2": none})
+
+    def test_instances_of_an_unknown_app_or_service(self) -> None:
+        assert the_problem(hosts={"app1": {"instances": {"wwww": {"web": 1}}}}).startswith(
+            "host app1: webapp_instances.wwww: there is no such app. Did you mean www?"
+        )
+        assert "webapp_instances.www.wbe: the profile plain has no such service. Did you mean web?" in the_problem(
+            hosts={"app1": {"instances": {"www": {"wbe": 1}}}}
+        )
+
+    def test_unknown_service_or_setting(self) -> None:
+        assert "has no such service. Did you mean web?" in the_problem({"www": app(services={"wbe": {"instances": 1}})})
+        assert "has no such setting" in the_problem({"www": app(settings={"uploads": "s3"})})
+
+    def test_unknown_choice(self) -> None:
+        found = the_problem({"www": app(profile="apostrophe", settings={"uploads": "nfs"})})
+        assert found == "webapp_apps.www.settings.uploads: is 'nfs', must be one of files, s3"
+
+    def test_required_setting(self) -> None:
+        found = problems(
+            {"www": app(profile="apostrophe", settings={"uploads": "s3", "s3_region": "r", "s3_key": "k"})}
+        )
+        assert found == [
+            "profiles/apostrophe.yml: environment.APOS_S3_BUCKET: needs the setting s3_bucket, which is not set. "
+            "Set webapp_apps.www.settings.s3_bucket."
+        ]
+
+
+class TestGroups:
+    @pytest.mark.parametrize("group", ["app", "loadbalancer"])
+    def test_missing_group(self, group: str) -> None:
+        assert the_problem(groups=without(group)).startswith(
+            f"inventory: the group {group} has no host. Put hosts into it"
+        )
+
+    def test_missing_store(self) -> None:
+        site = {"www": app(profile="apostrophe", settings={"sessions": "redis"})}
+        assert "the group mongodb has no host, and www cannot do without mongodb" in the_problem(
+            site, groups=without("mongodb")
+        )
+        assert "the group cache has no host, and www cannot do without redis" in the_problem(
+            site, groups=without("cache")
+        )
+
+    def test_two_hosts_with_one_address(self) -> None:
+        found = the_problem(hosts={"app2": {"address": "10.0.0.1"}})
+        assert "app1 and app2 have the same address 10.0.0.1" in found
+
+    def test_a_name_where_the_firewall_needs_an_address(self) -> None:
+        named = {"app1": {"address": "app1.internal"}}
+        assert "the address of app1 is 'app1.internal'" in the_problem(hosts=named)
+        assert plan(hosts=named, firewall={"enabled": False})
+
+
+class TestPorts:
+    def test_two_apps_with_the_usual_port(self) -> None:
+        assert the_problem({"www": app(), "shop": app(1)}) == (
+            "webapp_apps: port 3000, 3001 is wanted by shop-web and by www-web on app1, app2. "
+            "Give one of them another port: webapp_apps.www.services: {web: {port: N}}."
+        )
+
+    def test_many_hosts_make_one_message(self) -> None:
+        many = {**GROUPS, "app": [f"app{at}" for at in range(1, 40)]}
+        assert "on app1, app2, app3 and 36 more hosts" in the_problem({"www": app(), "shop": app(1)}, groups=many)
+
+    def test_services_of_one_app(self) -> None:
+        two = profile()
+        two.data["services"]["other"] = {**two.data["services"]["web"], "port": 3001}
+        assert "port 3001 is wanted by www-web and by www-other" in the_problem(profiles=[two])
+
+    def test_apps_on_different_hosts_may_share_ports(self) -> None:
+        assert plan({"www": app(hosts=["app1"]), "shop": app(1, hosts=["app2"])})
+
+    @pytest.mark.parametrize(
+        ("port", "owner"), [(443, "nginx"), (80, "nginx"), (8079, "nginx"), (27017, "mongodb"), (22, "SSH")]
+    )
+    def test_ports_of_others_on_the_host(self, port: int, owner: str) -> None:
+        one = {group: ["web1"] for group in ("loadbalancer", "app", "mongodb")}
+        found = the_problem({"www": app(services={"web": {"port": port, "instances": 1}})}, groups=one)
+        assert f"port {port} is wanted by {owner} and by www-web on web1" in found
+
+    def test_stores_of_one_host(self) -> None:
+        site = {"www": app(profile="apostrophe")}
+        found = the_problem(site, redis={"port": 27017})
+        assert "port 27017 is wanted by mongodb and by redis on db1" in found
+        assert "another port: webapp_mongodb: {port: N}" in found
+        assert "memcached" in the_problem(site, redis={}, memcached={"port": 6379})
+
+
+class TestMongodb:
+    def test_more_than_seven_voters(self) -> None:
+        members = [f"db{at}" for at in range(1, 9)]
+        found = the_problem(groups={**GROUPS, "mongodb": members})
+        assert "has 8 voting members, a replica set has at most 7" in found
+        assert "mongodb_member: {votes: 0, priority: 0}" in found
+        passive = {"mongodb_member": {"votes": 0, "priority": 0}}
+        assert len(plan(groups={**GROUPS, "mongodb": members}, hosts={"db8": passive})["mongodb"]["members"]) == 8
+
+    def test_more_than_fifty_members(self) -> None:
+        members = [f"db{at}" for at in range(1, 52)]
+        passive = {name: {"mongodb_member": {"votes": 0}} for name in members[7:]}
+        assert "has 51 hosts, a replica set has at most 50" in the_problem(
+            groups={**GROUPS, "mongodb": members}, hosts=passive
+        )
+
+    def test_nobody_can_be_primary(self) -> None:
+        passive = {name: {"mongodb_member": {"priority": 0}} for name in GROUPS["mongodb"]}
+        assert "no member that can become primary" in the_problem(hosts=passive)
+
+    @pytest.mark.parametrize(
+        "member", [{"arbiter_only": True}, {"hidden": True}, {"votes": 0}, {"secondary_delay_secs": 60}]
+    )
+    def test_a_priority_that_cannot_be(self, member: dict[str, Any]) -> None:
+        found = the_problem(hosts={"db2": {"mongodb_member": {**member, "priority": 1}}})
+        assert found.startswith("host db2: mongodb_member: has a priority")
+
+    def test_unknown_key_of_a_member(self) -> None:
+        found = the_problem(hosts={"db2": {"mongodb_member": {"priorty": 1}}})
+        assert found.startswith("host db2: mongodb_member.priorty: is not a known key. Did you mean priority?")
+
+
+class TestVip:
+    @pytest.mark.parametrize(
+        ("change", "where", "why"),
+        [
+            ({"address": "vip.test"}, "address", "is not an IP address"),
+            ({"address": "10.0.0.1"}, "address", "is the address of app1"),
+            ({"address": "10.0.0.255"}, "address", "is not for a host in 10.0.0.0/24"),
+            ({"address": "10.0.0.0"}, "address", "is not for a host in 10.0.0.0/24"),
+            ({"prefix": 33}, "prefix", "must be between 1 and 32"),
+            ({"prefix": 0}, "prefix", "must be between 1 and 128"),
+            ({"router_id": 256}, "router_id", "must be between 1 and 255"),
+            ({"interface": "a very long name"}, "interface", "must be a name of a network interface"),
+        ],
+    )
+    def test_bad(self, change: dict[str, Any], where: str, why: str) -> None:
+        found = the_problem(vip={**VIP, **change})
+        assert found.startswith(f"webapp_vip.{where}: ")
+        assert why in found
+
+    def test_not_in_the_network_of_the_balancers(self) -> None:
+        found = problems(vip={**VIP, "address": "192.0.2.10"})
+        assert len(found) == 2
+        assert "the balancer lb1 (10.0.0.6) is not in 192.0.2.0/24 and cannot hold 192.0.2.10" in found[0]
+
+    def test_missing_keys(self) -> None:
+        assert [found.split(":")[0] for found in problems(vip={"address": "10.0.0.100"})] == [
+            "webapp_vip.prefix",
+            "webapp_vip.interface",
+            "webapp_vip.router_id",
+        ]
+
+
+class TestFirewall:
+    def test_bad_sources(self) -> None:
+        found = problems(firewall={"ssh_sources": ["office"], "extra": [{"ports": [1], "sources": ["10.0.0.0/40"]}]})
+        assert [text.split(":")[0] for text in found] == [
+            "webapp_firewall.ssh_sources.0",
+            "webapp_firewall.extra.0.sources.0",
+        ]
+
+    def test_nobody_may_use_ssh(self) -> None:
+        assert "must have at least 1" in the_problem(firewall={"ssh_sources": []})
+
+
+class TestReferences:
+    @pytest.mark.parametrize(
+        ("value", "why"),
+        [
+            ("${secret.x}", "${secret.x} means nothing"),
+            ("${secrets.x}", "the app has no secret called x"),
+            ("${secrets.www_x}", "the app has no secret called www_x"),
+            ("${secrets.www_mongodb_password}", "the app has no secret called www_mongodb_password"),
+            ("${secrets.key:url}", "'url' is no encoding of a secret. Did you mean uri?"),
+            ("${stores.mongodb.uri}", "List mongodb under stores of the profile"),
+            ("${settings.x}", "${settings.x} means nothing"),
+            ("${release.ids}", "Did you mean release.id?"),
+            ("${}", "${} means nothing"),
+        ],
+    )
+    def test_unknown(self, value: str, why: str) -> None:
+        found = the_problem({"www": app(environment={"A": value}, secrets={"key": {}})})
+        assert found.startswith("webapp_apps.www.environment.A: ")
+        assert why in found
+
+    def test_one_name_for_two_secrets(self) -> None:
+        two = {"a": app(secrets={"b_key": {}}), "a_b": app(1, secrets={"key": {}}, services={"web": {"port": 4000}})}
+        assert "a_b_key would be two secrets, of a and of a_b" in the_problem(two)
+
+    def test_the_file_that_holds_it_is_named(self) -> None:
+        broken = profile("build: [{name: x, command: 'npm ${ci}'}]\n")
+        assert the_problem(profiles=[broken]).startswith("profiles/plain.yml: build.0.command: ${ci} means nothing")
+
+    def test_a_text_file_must_be_text(self) -> None:
+        broken = profile("files: [{path: a.conf, content: {a: 1}}]\n")
+        assert the_problem(profiles=[broken]) == (
+            "profiles/plain.yml: files.0.content: is no text. Write it as a text, or set format: json."
+        )
