@@ -55,7 +55,6 @@ class ActionModule(ActionBase):
             "changed": False,
             "plan": plan,
             "text": plan_text(plan),
-            "ansible_facts": {"webapp_plan": plan},
             "warnings": plan["warnings"],
         }
 

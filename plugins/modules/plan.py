@@ -31,9 +31,6 @@ attributes:
   diff_mode:
     description: Nothing is changed, so there is no difference to show.
     support: none
-  facts:
-    description: Returns a fact for every host of the play.
-    support: full
 """
 
 EXAMPLES = r"""
@@ -57,13 +54,4 @@ text:
   description: The plan as readable text.
   returned: success
   type: str
-ansible_facts:
-  description: The plan as a fact.
-  returned: success
-  type: dict
-  contains:
-    webapp_plan:
-      description: The same as RV(plan).
-      returned: success
-      type: dict
 """

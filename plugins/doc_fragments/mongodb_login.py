@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change without notice.
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  login_host:
+    description:
+      - Where the MongoDB server to start from listens, on the host that runs the task.
+      - Any member of a replica set serves; the way to its primary is found from there.
+    type: str
+    default: 127.0.0.1
+  login_port:
+    description: The port of O(login_host).
+    type: int
+    default: 27017
+  login_user:
+    description:
+      - Who logs in, with SCRAM.
+      - Leave it out where authentication is off, and to initiate a set that has no user yet.
+      - Nobody ever logs in to an arbiter.
+    type: str
+  login_password:
+    description: The password of O(login_user).
+    type: str
+  login_database:
+    description: The database that knows O(login_user).
+    type: str
+    default: admin
+  tls:
+    description: Whether to connect with TLS.
+    type: bool
+    default: false
+  tls_ca_file:
+    description:
+      - The certificates to trust, as a file on the host that runs the task.
+      - The system's are trusted where it is left out.
+    type: path
+  tls_certificate_key_file:
+    description: The client's own certificate and key in one file on the host that runs the task.
+    type: path
+  tls_allow_invalid_hostnames:
+    description: Whether a certificate may be for another name, as it is for a name when it is asked over loopback.
+    type: bool
+    default: false
+requirements:
+  - PyMongo 3.11 or later (C(python3-pymongo) of Debian 12 and 13, and of Ubuntu 22.04 and later)
+  - MongoDB 5.0 or later
+"""

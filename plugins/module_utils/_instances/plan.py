@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Orders the steps from live to wanted instances; touches nothing. Private to this collection."""
+
+from __future__ import annotations
+
+from ansible_collections.scaleout.webapp.plugins.module_utils._instances.model import (
+    Live,
+    Plan,
+    Step,
+    Wanted,
+    instance_of,
+)
+
+
+def outdated(wanted: list[Wanted], live: dict[str, Live]) -> list[Wanted]:
+    """Those that run, with another configuration."""
+    running = [item for item in wanted if item.unit in live and live[item.unit].running]
+    return [item for item in running if live[item.unit].digest != item.digest]
+
+
+def plan(
+    wanted: list[Wanted],
+    live: dict[str, Live],
+    templates: set[str],
+    serial_start: set[str],
+    unwell: set[str],
+) -> Plan:
+    """Nothing that runs is touched before what can be started is up; then one instance at a time, the unwell first.
+
+    `templates` are the template units of the app on disk, `serial_start` the units that must not start beside others.
+    """
+    names = {item.unit for item in wanted}
+    surplus = sorted(unit for unit, state in live.items() if unit not in names and (state.running or state.enabled))
+    # Two units of one port cannot run together: then the old one goes first.
+    ports = {instance_of(item.unit) for item in wanted if not live.get(item.unit, Live(item.unit)).running}
+    in_the_way = [unit for unit in surplus if instance_of(unit) in ports]
+    groups = [[Step("stop", unit) for unit in in_the_way]]
+
+    idle = [item.unit for item in wanted if not live.get(item.unit, Live(item.unit)).running]
+    together = [unit for unit in idle if unit not in serial_start]
+    groups.append([Step("start", unit) for unit in together])
+    groups += [[Step("start", unit)] for unit in idle if unit in serial_start]
+    restarts = sorted(outdated(wanted, live), key=lambda item: item.unit not in unwell)
+    groups += [[Step("restart", item.unit)] for item in restarts]
+    groups.append([Step("enable", item.unit) for item in wanted if not live.get(item.unit, Live(item.unit)).enabled])
+    groups.append([Step("stop", unit) for unit in surplus if unit not in in_the_way])
+    groups.append([Step("forget", name) for name in sorted(templates - {item.template for item in wanted})])
+    return Plan([group for group in groups if group])

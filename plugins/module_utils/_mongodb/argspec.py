@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change without notice.
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Login
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import normalise
+
+# Documented in doc_fragments/mongodb_login.py.
+LOGIN_SPEC: dict[str, Any] = {
+    "login_host": {"type": "str", "default": "127.0.0.1"},
+    "login_port": {"type": "int", "default": 27017},
+    "login_user": {"type": "str"},
+    "login_password": {"type": "str", "no_log": True},
+    "login_database": {"type": "str", "default": "admin"},
+    "tls": {"type": "bool", "default": False},
+    "tls_ca_file": {"type": "path"},
+    "tls_certificate_key_file": {"type": "path"},
+    "tls_allow_invalid_hostnames": {"type": "bool", "default": False},
+}
+LOGIN_TOGETHER = [["login_user", "login_password"]]
+
+
+def login_of(params: dict[str, Any]) -> Login:
+    tls: dict[str, Any] = {}
+    if params["tls"]:
+        tls = {"tls": True, "tlsAllowInvalidHostnames": params["tls_allow_invalid_hostnames"]}
+        for option, name in (("tls_ca_file", "tlsCAFile"), ("tls_certificate_key_file", "tlsCertificateKeyFile")):
+            if params[option]:
+                if not os.path.isfile(params[option]):
+                    raise ScaleoutError(f"there is no file {params[option]}", option, "name one of the task's host")
+                tls[name] = params[option]
+    return Login(params["login_user"] or "", params["login_password"] or "", params["login_database"], tls)
+
+
+def seed_of(params: dict[str, Any]) -> str:
+    host = params["login_host"]
+    return normalise(f"[{host}]:{params['login_port']}" if ":" in host else f"{host}:{params['login_port']}")

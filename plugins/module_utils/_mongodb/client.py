@@ -1,0 +1,193 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change without notice.
+# The only code that talks to servers, one at a time and never through the driver's view of the set.
+
+from __future__ import annotations
+
+import re
+import socket
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
+    LoginRefusedError,
+    Seen,
+    ServerError,
+    UnreachableError,
+    normalise,
+    split_address,
+)
+
+CONNECT_SECONDS = 5
+COMMAND_SECONDS = 60
+
+UNAUTHORIZED = 13
+AUTHENTICATION_FAILED = 18
+INVALID_CONFIG = 93
+NOT_PRIMARY = 10107
+
+
+def load_driver() -> str | None:
+    """Import PyMongo, which takes a while; the traceback where it is absent."""
+    try:
+        import pymongo  # pylint: disable=unused-import # noqa: F401
+    except ImportError:
+        return traceback.format_exc()
+    return None
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to connect, and as whom; without a user nobody logs in."""
+
+    user: str = ""
+    password: str = field(default="", repr=False)
+    database: str = "admin"
+    tls: dict[str, Any] = field(default_factory=dict)
+
+
+class Client:
+    """Direct connections to single members, kept for the time of the task."""
+
+    def __init__(self, login: Login) -> None:
+        self.login = login
+        self._open: dict[tuple[str, bool], Any] = {}
+
+    def command(self, address: str, name: str, value: Any = 1, login: bool = True, **more: Any) -> dict[str, Any]:
+        """Run one command on the database admin, or the one named in `database`."""
+        database = more.pop("database", "admin")
+        as_user = login and bool(self.login.user)
+        try:
+            if (address, as_user) not in self._open:
+                self._open[address, as_user] = self._connect(address, self.login if as_user else None)
+            return dict(self._open[address, as_user][database].command(name, value, **more))
+        except Exception as error:
+            known = self._translated(error, address, self.login.user)
+            # The driver remembers a failure, and would answer with it the next time.
+            if isinstance(known, (UnreachableError, LoginRefusedError)) and (address, as_user) in self._open:
+                self._open.pop((address, as_user)).close()
+            raise known from error
+
+    def accepts(self, address: str, user: str, password: str, database: str) -> bool:
+        """Whether this user can log in with this password."""
+        connection = None
+        try:
+            connection = self._connect(address, Login(user, password, database, self.login.tls))
+            connection[database].command("ping")
+            return True
+        except Exception as error:
+            known = self._translated(error, address, user)
+            if isinstance(known, LoginRefusedError):
+                return False
+            raise known from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def look(self, address: str) -> Seen:
+        """What the server at this address is, as far as it tells without a login."""
+        # A connection that was kept may have been closed meanwhile, by an election or a restart.
+        kept = (address, False) in self._open
+        try:
+            hello = self.command(address, "hello", login=False)
+        except UnreachableError as error:
+            return self.look(address) if kept else Seen(address, "silent", cause=error.what)
+        process = hello.get("topologyVersion", {}).get("processId")
+        if not hello.get("setName"):
+            state = self._without_set(address) if hello.get("isreplicaset") else "standalone"
+            return Seen(address, state, process=process, ready=state == "standalone")
+        names = (*hello.get("hosts", ()), *hello.get("passives", ()), *hello.get("arbiters", ()))
+        return Seen(
+            address,
+            "member",
+            set_name=hello["setName"],
+            primary=normalise(hello["primary"]) if hello.get("primary") else "",
+            names=frozenset(normalise(name) for name in names),
+            ready=bool(hello.get("isWritablePrimary") or hello.get("secondary") or hello.get("arbiterOnly")),
+            process=process,
+        )
+
+    def _without_set(self, address: str) -> str:
+        """A member that was removed from its set says the same hello as one that was never in any."""
+        for login in (False, True):
+            try:
+                self.command(address, "replSetGetStatus", login=login)
+            except (LoginRefusedError, UnreachableError):
+                break
+            except ServerError as error:
+                if error.code != UNAUTHORIZED:
+                    return "removed" if error.code == INVALID_CONFIG else "uninitialised"
+        return "uninitialised"
+
+    def close(self) -> None:
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()
+
+    def _connect(self, address: str, login: Login | None) -> Any:
+        import pymongo
+
+        host, port = split_address(address)
+        # The driver would try for the whole time; a refused connection or an unknown name is known at once.
+        socket.create_connection((host, port), CONNECT_SECONDS).close()
+        user: dict[str, Any] = {}
+        if login:
+            user = {"username": login.user, "password": login.password, "authSource": login.database}
+        return pymongo.MongoClient(
+            host,
+            port,
+            directConnection=True,
+            appname="scaleout.webapp",
+            connectTimeoutMS=CONNECT_SECONDS * 1000,
+            serverSelectionTimeoutMS=CONNECT_SECONDS * 1000,
+            socketTimeoutMS=COMMAND_SECONDS * 1000,
+            **user,
+            **self.login.tls,
+        )
+
+    @staticmethod
+    def _translated(error: Exception, address: str, user: str) -> Exception:
+        """The driver's errors as ours; anything else as it is."""
+        from pymongo import errors
+
+        if isinstance(error, OSError):
+            return UnreachableError(error.strerror or str(error), address)
+        if not isinstance(error, errors.PyMongoError):
+            return error
+        details = getattr(error, "details", None)
+        details = details if isinstance(details, dict) else {}
+        text = details.get("errmsg") or re.split(r", Timeout: | \(configured timeouts", str(error), maxsplit=1)[0]
+        if isinstance(error, errors.OperationFailure):
+            if error.code == AUTHENTICATION_FAILED:
+                return LoginRefusedError(
+                    f"the login as {user} was refused", address, "check login_user, login_password and login_database"
+                )
+            return ServerError(text, address, error.code or 0)
+        # A server that lost its primacy meanwhile: PyMongo 3.11 has another name for it.
+        not_primary: Any = getattr(errors, "NotPrimaryError", None) or getattr(errors, "NotMasterError", ())
+        if isinstance(error, not_primary):
+            return ServerError(text, address, int(details.get("code", NOT_PRIMARY)))
+        if isinstance(error, errors.ConnectionFailure):
+            return UnreachableError(text, address)
+        return ScaleoutError(text, address)
+
+
+class NoDriver:
+    """Stands for the client in check mode on a host where PyMongo is yet to be installed: nothing answers."""
+
+    def command(self, address: str, name: str, value: Any = 1, login: bool = True, **more: Any) -> dict[str, Any]:
+        raise UnreachableError("PyMongo is not installed here yet", address)
+
+    def accepts(self, address: str, user: str, password: str, database: str) -> bool:
+        raise UnreachableError("PyMongo is not installed here yet", address)
+
+    def look(self, address: str) -> Seen:
+        return Seen(address, "silent", cause="PyMongo is not installed here yet")
+
+    def close(self) -> None:
+        """There is nothing to close."""

@@ -1,0 +1,261 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change without notice.
+# Pure: data only.
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+
+DEFAULT_PORT = 27017
+MAX_MEMBERS = 50
+MAX_VOTERS = 7
+
+# Tag of a member between joining and having its vote and priority: a run that died half-way is taken up by the next.
+JOINING = "scaleout_webapp_joining"
+
+# What the server understands; it drops any other name without a word.
+SETTINGS = (
+    "catchUpTakeoverDelayMillis",
+    "catchUpTimeoutMillis",
+    "chainingAllowed",
+    "electionTimeoutMillis",
+    "getLastErrorDefaults",
+    "getLastErrorModes",
+    "heartbeatIntervalMillis",
+    "heartbeatTimeoutSecs",
+)
+
+# Our name of a member's field: the server's name.
+FIELDS = {
+    "priority": "priority",
+    "votes": "votes",
+    "hidden": "hidden",
+    "arbiter_only": "arbiterOnly",
+    "secondary_delay_secs": "secondaryDelaySecs",
+    "build_indexes": "buildIndexes",
+    "tags": "tags",
+    "horizons": "horizons",
+}
+
+
+def normalise(address: str) -> str:
+    """One spelling for one address: lower case, with port, IPv6 short and in brackets."""
+    text = address.strip().lower()
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        port = rest[1:]
+        good = bool(closed) and (not rest or rest.startswith(":"))
+    elif text.count(":") > 1:
+        host, port, good = text, "", True
+    else:
+        host, colon, port = text.partition(":")
+        good = not colon or bool(port)
+    port = port or str(DEFAULT_PORT)
+    good = good and bool(host) and not any(sign in host for sign in " /@,\t\n") and port.isdigit() and len(port) < 6
+    if ":" in host:
+        try:
+            host = f"[{ipaddress.IPv6Address(host).compressed}]"
+        except ValueError:
+            good = False
+    if not good or not 0 < int(port) < 65536:
+        raise ScaleoutError(f"{address!r} is no address of a member", "members", "write host, host:port or [IPv6]:port")
+    return f"{host}:{int(port)}"
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of a normalised address, the host without brackets."""
+    host, port = address.rsplit(":", 1)
+    return host.strip("[]"), int(port)
+
+
+def plain_number(value: Any) -> Any:
+    """'1', 1 and 1.0 are one number, 'true' and True one truth; anything else stays."""
+    if isinstance(value, dict):
+        return {str(key): plain_number(inner) for key, inner in value.items()}
+    if isinstance(value, str):
+        if value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member as the configuration has it."""
+
+    id: int
+    host: str
+    priority: float = 1
+    votes: int = 1
+    hidden: bool = False
+    arbiter_only: bool = False
+    secondary_delay_secs: int = 0
+    build_indexes: bool = True
+    tags: dict[str, str] = field(default_factory=dict)
+    horizons: dict[str, str] = field(default_factory=dict)
+    # What the server has and we do not know: it stays as it is.
+    other: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return normalise(self.host)
+
+    @property
+    def joining(self) -> bool:
+        return JOINING in self.tags
+
+    @property
+    def electable(self) -> bool:
+        return self.priority > 0 and self.votes == 1 and not self.arbiter_only
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Member:
+        known = {ours: document[theirs] for ours, theirs in FIELDS.items() if theirs in document}
+        for number in ("priority", "votes", "secondary_delay_secs"):
+            if number in known:
+                known[number] = plain_number(known[number])
+        other = {key: value for key, value in document.items() if key not in ("_id", "host", *FIELDS.values())}
+        return cls(id=int(document["_id"]), host=document["host"], other=other, **known)
+
+    def document(self) -> dict[str, Any]:
+        fields = {theirs: getattr(self, ours) for ours, theirs in FIELDS.items()}
+        # The server refuses empty horizons.
+        if not self.horizons:
+            del fields["horizons"]
+        return {"_id": self.id, "host": self.host, **fields, **self.other}
+
+
+@dataclass(frozen=True)
+class Config:
+    """A replica set's configuration."""
+
+    name: str
+    version: int
+    members: tuple[Member, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+    other: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Config:
+        known = ("_id", "version", "members", "settings")
+        return cls(
+            name=document["_id"],
+            version=int(document["version"]),
+            members=tuple(Member.of(member) for member in document["members"]),
+            settings=dict(document.get("settings", {})),
+            other={key: value for key, value in document.items() if key not in known},
+        )
+
+    def document(self) -> dict[str, Any]:
+        settings = {"settings": self.settings} if self.settings else {}
+        members = [member.document() for member in self.members]
+        return {"_id": self.name, "version": self.version, "members": members, **settings, **self.other}
+
+    @property
+    def identity(self) -> Any:
+        return self.settings.get("replicaSetId")
+
+    @property
+    def voters(self) -> int:
+        return sum(member.votes for member in self.members)
+
+    @property
+    def arbiters(self) -> int:
+        return sum(member.arbiter_only for member in self.members)
+
+    @property
+    def implicit_majority(self) -> bool:
+        """Whether the server's own default write concern is majority with these members, else it is one member."""
+        return self.arbiters == 0 or self.voters - self.arbiters > self.voters // 2 + 1
+
+    def find(self, name: str) -> Member | None:
+        return next((member for member in self.members if member.name == name), None)
+
+    def with_member(self, member: Member) -> Config:
+        """The next version, with this member put in the place of its `_id`, or added."""
+        members = tuple(member if one.id == member.id else one for one in self.members)
+        if all(one.id != member.id for one in self.members):
+            members = (*self.members, member)
+        return replace(self, version=self.version + 1, members=members)
+
+
+@dataclass(frozen=True)
+class WantedMember:
+    """A member as the user wants it: only what was given."""
+
+    name: str
+    given: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    name: str
+    members: tuple[WantedMember, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+    write_concern: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the primary says."""
+
+    config: Config
+    primary: str
+    # The cluster-wide default somebody set; None where the server decides by itself.
+    write_concern: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change, sent as one command. `joins` is who must have caught up before."""
+
+    what: str
+    why: str
+    config: Config | None = None
+    write_concern: dict[str, Any] | None = None
+    joins: str | None = None
+
+    def shown(self) -> dict[str, str]:
+        return {"what": self.what, "why": self.why}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one address answered to hello. `state` is silent, standalone, uninitialised, removed or member."""
+
+    address: str
+    state: str
+    cause: str = ""
+    set_name: str = ""
+    primary: str = ""
+    names: frozenset[str] = frozenset()
+    ready: bool = False
+    process: Any = None
+
+
+class ServerError(ScaleoutError):
+    """The server answered with an error."""
+
+    def __init__(self, what: str, where: str, code: int) -> None:
+        super().__init__(what, where)
+        self.code = code
+
+
+class UnreachableError(ScaleoutError):
+    """No answer; `what` is the cause."""
+
+
+class LoginRefusedError(ScaleoutError):
+    """The server does not take this user and password."""

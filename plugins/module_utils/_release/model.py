@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host holds of an app's releases, and what is to be done about it. Private to this collection."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+MARKER = ".scaleout-release.json"
+"""The last file of a release: a folder without it was never finished."""
+
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One host. Labels stand with the UTC stamp of when their release was made."""
+
+    current: str | None = None
+    releases: dict[str, str] = field(default_factory=dict)
+    artifacts: dict[str, str] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
+    partial: dict[str, list[str]] = field(default_factory=dict)
+    unfinished: list[str] = field(default_factory=list)
+    steps: dict[str, list[str]] = field(default_factory=dict)
+    libc: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the caller asks for. `seen` holds every host of the app; None stands for one that did not answer."""
+
+    seen: dict[str, Seen | None]
+    play_hosts: list[str]
+    stamp: str
+    pinned: str = ""
+    new: bool = False
+    source: bool = False
+    steps: list[str] = field(default_factory=list)
+    keep: int = 5
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Which release, and who does what to have it on every host of the play."""
+
+    label: str
+    made: str
+    build_host: str | None
+    pack_host: str | None
+    holder: str | None
+    checksum: str | None
+    receivers: list[str]
+    steps: list[str]
+    step_host: str | None
+    unseen: list[str]
+    surplus: dict[str, list[str]]
+    why: str

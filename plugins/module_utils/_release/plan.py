@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decides on a release from what all hosts hold; touches nothing. Private to this collection."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._release.model import LABEL, Decision, Seen, Wanted
+
+
+def decide(wanted: Wanted) -> Decision:
+    """One release for all hosts. The same input gives the same answer on every host."""
+    known = {name: host for name, host in wanted.seen.items() if host is not None}
+    unseen = sorted(name for name, host in wanted.seen.items() if host is None)
+    missing = [name for name in wanted.play_hosts if name not in known]
+    if missing:
+        raise ScaleoutError(f"nothing is known of {', '.join(missing)}, which belong to this run", "app_hosts")
+    label, why = choose_label(wanted, known, unseen)
+
+    complete = [name for name, host in known.items() if label in host.releases]
+    artifacts = [name for name, host in known.items() if label in host.artifacts]
+    build_host = pack_host = None
+    if not complete and not artifacts:
+        _require_source(wanted, label, unseen)
+        build_host = choose_build_host(label, {name: known[name] for name in wanted.play_hosts})
+    elif not artifacts:
+        pack_host = _prefer(complete, wanted.play_hosts)
+    holder = _prefer(artifacts, wanted.play_hosts)
+    done = {step for host in known.values() for step in host.steps.get(label, [])}
+    return Decision(
+        label=label,
+        made=next((made for host in known.values() for made in [_made(host).get(label)] if made), wanted.stamp),
+        build_host=build_host,
+        pack_host=pack_host,
+        holder=holder or pack_host or build_host,
+        checksum=known[holder].checksums[label] if holder else None,
+        receivers=[name for name in wanted.play_hosts if label not in known[name].releases and name != build_host],
+        steps=[step for step in wanted.steps if step not in done],
+        step_host=wanted.play_hosts[0] if wanted.play_hosts else None,
+        unseen=unseen,
+        surplus={name: surplus(known[name], label, wanted.keep) for name in wanted.play_hosts},
+        why=why,
+    )
+
+
+def choose_label(wanted: Wanted, known: dict[str, Seen], unseen: list[str]) -> tuple[str, str]:
+    """The label, and why it is this one."""
+    if wanted.pinned:
+        if not LABEL.fullmatch(wanted.pinned):
+            raise ScaleoutError(
+                f"{wanted.pinned!r} cannot be the name of a release",
+                "app_release",
+                "use letters, digits, '.', '_' and '-', at most 64",
+            )
+        return wanted.pinned, "it is pinned by app_release"
+    made = {label: stamp for host in known.values() for label, stamp in _made(host).items()}
+    running = Counter(host.current for host in known.values() if host.current in made)
+    unfinished = sorted({label for host in known.values() for label in host.unfinished if label not in made})
+    if not wanted.new and running:
+        label = max((count, made[label or ""], label or "") for label, count in running.items())[2]
+        return label, f"{running[label]} of {len(known)} hosts run it"
+    if not wanted.new and made:
+        return max((stamp, label) for label, stamp in made.items())[1], "it is the newest that is complete"
+    if unseen and not made:
+        raise ScaleoutError(
+            f"no release was found, but {', '.join(unseen)} did not answer and may hold one",
+            "app_hosts",
+            "bring these hosts up, take them out of the inventory for good, or name the release to make in app_release",
+        )
+    if unfinished:
+        return unfinished[-1], "an earlier run began to build it"
+    return wanted.stamp, "a new one is wanted" if wanted.new else "there is none yet"
+
+
+def _made(host: Seen) -> dict[str, str]:
+    return {**host.artifacts, **host.releases}
+
+
+def _require_source(wanted: Wanted, label: str, unseen: list[str]) -> None:
+    if wanted.source:
+        return
+    silent = f" ({', '.join(unseen)} did not answer)" if unseen else ""
+    if wanted.pinned:
+        raise ScaleoutError(
+            f"no host holds the release {label}{silent}, and there is no source to build it from",
+            "app_release",
+            "name a release that is there, or set app_source",
+        )
+    raise ScaleoutError("there is no release yet, and nothing to build one from", "app_source", "set app_source")
+
+
+def choose_build_host(label: str, hosts: dict[str, Seen]) -> str:
+    """What is built against the oldest C library runs on all; an unfinished build is taken up where it is."""
+
+    def order(name: str) -> tuple[tuple[int, ...], bool]:
+        numbers = tuple(int(part) for part in hosts[name].libc.split(".") if part.isdigit())
+        return numbers, label not in hosts[name].unfinished
+
+    return min(hosts, key=order)
+
+
+def _prefer(names: list[str], play_hosts: list[str]) -> str | None:
+    here = [name for name in play_hosts if name in names]
+    return next(iter(here or names), None)
+
+
+def surplus(host: Seen, label: str, keep: int) -> list[str]:
+    """Paths below the root that may go: what is neither wanted, nor current, nor among the newest."""
+    made = _made(host)
+    newest = sorted(made, key=lambda name: (made[name], name), reverse=True)
+    kept = {label, host.current}
+    for name in newest:
+        if len(kept - {None}) >= keep:
+            break
+        kept.add(name)
+    old = [name for name in newest if name not in kept]
+    paths = [f"releases/{name}" for name in old if name in host.releases]
+    paths += [f"releases/{name}" for name in host.unfinished if name not in kept]
+    paths += [f"artifacts/{name}{end}" for name in old if name in host.artifacts for end in (".tar.zst", ".json")]
+    paths += [f"steps/{name}" for name in host.steps if name not in kept and (name in old or name not in made)]
+    return sorted(paths)

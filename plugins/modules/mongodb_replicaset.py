@@ -1,0 +1,236 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mongodb_replicaset
+short_description: Make a MongoDB replica set as described
+version_added: 0.1.0
+description:
+  - Takes the whole wanted replica set and brings the live one there, from nothing or from any difference it can handle.
+  - It may run on one member or on all of them at the same time, and start from a primary or a secondary. Every listed member has to be
+    reachable, by the address that is listed, from the host that runs the task.
+  - A set is initiated only when every listed member answers and none is in a set, and only through the first listed member that can become
+    primary, so that calls at the same time make one set. A listed member that lost its data rejoins its set.
+  - With authentication on, only a call over loopback on the host of that first member can initiate, without a login; calls on other hosts
+    wait for it. Make the first user then, with M(scaleout.webapp.mongodb_user), and run the same task again with a login. What cannot be
+    seen or done without a login is left to that call.
+  - A live set is changed in steps of at most one vote. A new member that holds data joins without vote and priority, and gets them once it
+    is a secondary and nearly in time; until then it has the tag C(scaleout_webapp_joining), so that a call that was interrupted is taken up
+    by the next. After every step the live configuration is read again.
+  - What is not given stays as it is live.
+  - Members that are live and not listed are refused by name, since removing is not supported yet. So is another C(arbiter_only) or
+    C(build_indexes) of a member, and making the present primary unelectable.
+  - A listed member that does not answer, belongs to another set, or to another one of the same name, is refused by name before any change.
+options:
+  replica_set:
+    description: Name of the replica set, as in C(replication.replSetName) of every member.
+    type: str
+    required: true
+  members:
+    description:
+      - All members. Each is V(host:port), or a dictionary with C(host) and any of C(priority), C(votes), C(hidden), C(arbiter_only),
+        C(secondary_delay_secs), C(build_indexes), C(tags) and C(horizons).
+      - The port is 27017 where none is given. Case does not matter, nor how an IPv6 address is written.
+      - What is not given has the server's default on a new member, and stays on a live one. The priority of a new member is 0 where
+        another key asks for that.
+      - On every host the list must have the same order.
+    type: list
+    elements: raw
+    required: true
+  settings:
+    description:
+      - Settings of the set, under the server's own names, such as C(electionTimeoutMillis).
+      - The identity of the set (C(replicaSetId)) is none of them.
+    type: dict
+    default: {}
+  default_write_concern:
+    description:
+      - The cluster-wide default write concern, with C(w) and optionally C(j) and C(wtimeout).
+      - Where it is left out it stays. If none is set and other arbiters would make the server choose another one by itself, the one in effect
+        is set, since the server asks for that.
+    type: dict
+  wait_timeout:
+    description:
+      - Seconds that the whole task may take, with elections and the copying of data to new members.
+      - The task can be run again; it goes on where it was.
+    type: int
+    default: 300
+  max_lag:
+    description: Seconds that a new member may be behind the primary when it gets its vote. A delayed member may be so by its delay more.
+    type: int
+    default: 10
+extends_documentation_fragment:
+  - scaleout.webapp.mongodb_login
+attributes:
+  check_mode:
+    support: full
+    description: Where no server answers yet, or PyMongo is not installed yet, it is told what would be done on new hosts.
+  diff_mode:
+    support: full
+    description: Shows every member before and after, and the steps.
+seealso:
+  - module: scaleout.webapp.mongodb_user
+author:
+  - The scaleout.webapp builders (@scaleout)
+"""
+
+EXAMPLES = r"""
+- name: Make a replica set, without authentication
+  scaleout.webapp.mongodb_replicaset:
+    replica_set: rs0
+    members: [db1:27017, db2:27017, db3:27017]
+
+- name: Initiate one with authentication, on all members at once
+  scaleout.webapp.mongodb_replicaset:
+    login_host: 127.0.0.1
+    replica_set: rs0
+    members: [db1:27017, db2:27017, db3:27017]
+
+- name: Make the administrator
+  scaleout.webapp.mongodb_user:
+    login_host: 127.0.0.1
+    login_user: admin
+    login_password: "{{ mongodb_admin_password }}"
+    first_user: true
+    users:
+      - name: admin
+        password: "{{ mongodb_admin_password }}"
+        roles: [root]
+
+- name: The same set, exactly
+  scaleout.webapp.mongodb_replicaset:
+    login_host: 127.0.0.1
+    login_user: admin
+    login_password: "{{ mongodb_admin_password }}"
+    replica_set: rs0
+    members:
+      - {host: "db1:27017", priority: 2}
+      - db2:27017
+      - {host: "db3:27017", priority: 0, hidden: true}
+    settings:
+      electionTimeoutMillis: 2000
+    default_write_concern: {w: majority}
+"""
+
+RETURN = r"""
+steps:
+  description: What was done, or would be in check mode, in order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    what:
+      description: One change of the set.
+      type: str
+    why:
+      description: The reason.
+      type: str
+  sample:
+    - what: give db3:27017 its vote
+      why: it has the data and is in time
+config:
+  description:
+    - The live configuration in the server's own words; in check mode the one that the steps lead to.
+    - Empty where it cannot be read without a login.
+  returned: success
+  type: dict
+primary:
+  description: Address of the primary, empty where there is none yet.
+  returned: success
+  type: str
+  sample: db1:27017
+message:
+  description: What is left for a call with a login.
+  returned: success
+  type: str
+what:
+  description: What is wrong.
+  returned: failure
+  type: str
+where:
+  description: The member or option concerned.
+  returned: failure
+  type: str
+fix:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
+    LOGIN_SPEC,
+    LOGIN_TOGETHER,
+    login_of,
+    seed_of,
+)
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver, load_driver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.replicaset import Outcome, ReplicaSet
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.show import differences, plain
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.wanted import parse_wanted
+
+
+def result_of(outcome: Outcome, name: str) -> dict[str, Any]:
+    known = outcome.after.config.document() if outcome.after and not outcome.message else {}
+    return {
+        "changed": bool(outcome.steps),
+        "steps": [step.shown() for step in outcome.steps],
+        "config": plain(known),
+        "primary": outcome.primary,
+        "message": outcome.message,
+        "diff": differences(name, outcome.before, outcome.after, outcome.steps),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **LOGIN_SPEC,
+            "replica_set": {"type": "str", "required": True},
+            "members": {"type": "list", "elements": "raw", "required": True},
+            "settings": {"type": "dict", "default": {}},
+            "default_write_concern": {"type": "dict"},
+            "wait_timeout": {"type": "int", "default": 300},
+            "max_lag": {"type": "int", "default": 10},
+        },
+        required_together=LOGIN_TOGETHER,
+        supports_check_mode=True,
+    )
+    params = module.params
+    missing = load_driver()
+    if missing and not module.check_mode:
+        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
+    client: Client | NoDriver = NoDriver()
+    try:
+        if not missing:
+            client = Client(login_of(params))
+        wanted = parse_wanted(
+            params["replica_set"], params["members"], params["settings"], params["default_write_concern"]
+        )
+        outcome = ReplicaSet(
+            wanted,
+            client,
+            seed_of(params),
+            has_login=bool(params["login_user"]),
+            check=module.check_mode,
+            wait_timeout=params["wait_timeout"],
+            max_lag=params["max_lag"],
+        ).converge()
+    except ScaleoutError as error:
+        module.fail_json(msg=str(error), **error.data())
+    finally:
+        client.close()
+    for warning in outcome.warnings:
+        module.warn(warning)
+    module.exit_json(**result_of(outcome, params["replica_set"]))
+
+
+if __name__ == "__main__":
+    main()

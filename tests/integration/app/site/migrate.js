@@ -1,0 +1,9 @@
+// Stands for a migration: leaves one line for each time that it was run.
+'use strict';
+const fs = require('fs');
+
+if (process.env.MIGRATION_FAILS) {
+  console.error(`cannot reach mongodb://www:${process.env.SECRET}@db1/www`);
+  process.exit(3);
+}
+fs.appendFileSync('public/uploads/migrated.log', `${process.env.RELEASE}\n`);

@@ -1,0 +1,200 @@
+"""Real mongod processes on loopback, and ways to call the modules on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pymongo
+
+REPOSITORY = Path(__file__).parents[3]
+DISTRIBUTION_PYTHON = "/usr/bin/python3"
+# With the server's own the waits are long.
+QUICK = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500}
+ADMIN: dict[str, Any] = {"login_user": "admin", "login_password": "correct horse"}
+
+
+Start = Callable[..., "list[Mongod]"]
+
+
+def mongod_program() -> str:
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "tools" / "fetch_mongod.py")], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout.strip()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def own_address() -> str:
+    """An address of this machine that is not loopback, since loopback is where the localhost exception is open."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+
+
+HOST = own_address()
+
+
+class Mongod:
+    """One process with its folder."""
+
+    def __init__(self, program: str, folder: Path, replica_set: str = "rs0", keyfile: Path | None = None) -> None:
+        self.program = program
+        self.folder = folder
+        self.replica_set = replica_set
+        self.keyfile = keyfile
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{HOST}:{self.port}"
+
+    def start(self) -> None:
+        data = self.folder / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        command = [self.program, "--dbpath", str(data), "--logpath", str(self.folder / "log"), "--logappend"]
+        command += ["--port", str(self.port), "--bind_ip", f"127.0.0.1,{HOST}", "--unixSocketPrefix", str(self.folder)]
+        command += [
+            "--wiredTigerCacheSizeGB",
+            "0.25",
+            "--oplogSize",
+            "16",
+            "--setParameter",
+            "diagnosticDataCollectionEnabled=0",
+        ]
+        if self.replica_set:
+            command += ["--replSet", self.replica_set]
+        if self.keyfile:
+            command += ["--keyFile", str(self.keyfile)]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while not self.answers():
+            assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
+            assert time.monotonic() < deadline, "mongod did not start"
+            time.sleep(0.1)
+
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(timeout=20)
+
+    def client(self, **options: Any) -> Any:
+        return pymongo.MongoClient(
+            "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=5000, **options
+        )
+
+    def ask(self, command: Any, value: Any = 1, login: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+        options = {"username": login["login_user"], "password": login["login_password"]} if login else {}
+        with self.client(**options) as client:
+            return dict(client.admin.command(command, value, **more))
+
+    def hello(self) -> dict[str, Any]:
+        return self.ask("hello")
+
+
+def run_module(name: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    """The module as a process of its own, without Ansible's overhead."""
+    given = {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}}
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "plugins" / "modules" / f"{name}.py")],
+        input=json.dumps(given),
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / ".ansible" / "collections")},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def replica_set(server: Mongod, members: list[Any], check: bool = False, **more: Any) -> dict[str, Any]:
+    arguments = {
+        "login_host": "127.0.0.1",
+        "login_port": server.port,
+        "replica_set": "rs0",
+        "members": [member.address if isinstance(member, Mongod) else member for member in members],
+        "settings": QUICK,
+        "wait_timeout": 60,
+        **more,
+    }
+    return run_module("mongodb_replicaset", arguments, check)
+
+
+def users(server: Mongod, wanted: list[dict[str, Any]], check: bool = False, **more: Any) -> dict[str, Any]:
+    arguments = {"login_host": "127.0.0.1", "login_port": server.port, "users": wanted, **more}
+    return run_module("mongodb_user", arguments, check)
+
+
+def on_all(call: Callable[[Mongod], dict[str, Any]], servers: list[Mongod]) -> list[dict[str, Any]]:
+    """The same task on all hosts at the same time."""
+    with ThreadPoolExecutor(len(servers)) as pool:
+        return list(pool.map(call, servers))
+
+
+def run_playbook(folder: Path, tasks: list[dict[str, Any]], interpreter: str, *options: str) -> list[dict[str, Any]]:
+    """Run tasks through Ansible on this machine; their results, in order."""
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+    (folder / "play.yml").write_text(json.dumps(play))
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "play.yml",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            *options,
+        ],
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            "ANSIBLE_PYTHON_INTERPRETER": interpreter,
+        },
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.stdout.startswith("{"), done.stdout + done.stderr
+    assert "correct horse" not in done.stdout + done.stderr
+    return [task["hosts"]["localhost"] for task in json.loads(done.stdout)["plays"][-1]["tasks"]]
+
+
+def identities(servers: list[Mongod], login: dict[str, str] | None = None) -> set[str]:
+    """The identities of the sets that these servers are in."""
+    configs = [server.ask("replSetGetConfig", login=login)["config"] for server in servers]
+    return {str(config["settings"]["replicaSetId"]) for config in configs}
+
+
+def votes_over_time(server: Mongod) -> list[int]:
+    """How many voted after each change of the set, as its log tells."""
+    voters: dict[int, int] = {}
+    for line in (server.folder / "log").read_text().splitlines():
+        if '"New replica set config in use"' in line:
+            config = json.loads(line)["attr"]["config"]
+            voters[config["version"]] = sum(member["votes"] for member in config["members"])
+    return [voters[version] for version in sorted(voters)]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.integration.mongodb.mongods import ADMIN, Mongod, Start, on_all, replica_set, users
+
+ADMIN_USER = {"name": "admin", "password": ADMIN["login_password"], "roles": ["root"]}
+
+
+def www(**more: Any) -> dict[str, Any]:
+    return {"name": "www", "database": "www", "password": "one", "roles": ["readWrite"], **more}
+
+
+def commands(result: dict[str, Any]) -> list[str]:
+    assert not result.get("failed"), result["msg"]
+    return [f"{change['command']} {change['user']}" for change in result["changes"]]
+
+
+def works(server: Mongod, password: str) -> bool:
+    with server.client(username="www", password=password, authSource="www") as client:
+        try:
+            client.www.things.insert_one({})
+        except Exception:
+            return False
+        return True
+
+
+def test_the_life_of_a_user(start: Start, keyfile: Path) -> None:
+    servers = start(2, keyfile=keyfile)
+    primary, secondary = servers
+    replica_set(primary, servers)
+    both = [ADMIN_USER, www()]
+
+    foretold = users(primary, both, check=True, first_user=True, **ADMIN)
+    assert commands(foretold) == ["createUser admin@admin", "createUser www@www"]
+    first = on_all(lambda server: users(server, both, first_user=True, **ADMIN), servers)
+    assert sorted(command for result in first for command in commands(result)) == [
+        "createUser admin@admin",
+        "createUser www@www",
+    ]
+    assert works(primary, "one")
+    assert not commands(users(secondary, both, first_user=True, **ADMIN))
+
+    def changed(user: dict[str, Any]) -> list[str]:
+        foretold = users(secondary, [user], check=True, **ADMIN)
+        result = users(secondary, [user], **ADMIN)
+        assert commands(foretold) == commands(result)
+        assert foretold["diff"] == result["diff"]
+        assert user.get("password") not in str(result["diff"]).split("'")
+        assert not commands(users(secondary, [user], **ADMIN))
+        return commands(result)
+
+    assert changed(www(password="two")) == ["updateUser www@www"]
+    assert works(primary, "two")
+    assert not works(primary, "one")
+    assert changed(www(password="two", roles=[{"role": "dbOwner", "db": "www"}, "readWrite"])) == ["updateUser www@www"]
+    assert changed({"name": "www", "database": "www", "state": "absent"}) == ["dropUser www@www"]
+    assert not works(primary, "two")
+
+    began = time.monotonic()
+    for server in servers:
+        for more in ({}, {"first_user": True}):
+            wrong = {**ADMIN_USER, "password": "another"}
+            result = users(server, [wrong], login_user="admin", login_password="another", **more)
+            assert "was refused" in result["msg"], result
+            assert "another" not in str(result["msg"])
+    assert time.monotonic() - began < 25
+    missing = users(primary, [{"name": "nobody"}], **ADMIN)
+    assert "nobody@admin: it does not exist and has no password" in missing["msg"]
+
+
+def test_without_authentication(start: Start) -> None:
+    servers = start(2)
+    uninitialised = users(servers[0], [www()])
+    assert f"127.0.0.1:{servers[0].port}: it is uninitialised and takes no users" in uninitialised["msg"]
+    replica_set(servers[0], servers)
+    assert commands(users(servers[1], [www()])) == ["createUser www@www"]
+    assert not commands(users(servers[0], [www()]))
+    first = on_all(lambda server: users(server, [ADMIN_USER], first_user=True, **ADMIN), servers)
+    assert sorted(len(commands(result)) for result in first) == [0, 1]
+
+
+def test_first_user_has_to_be_listed(start: Start) -> None:
+    server = start(1, replica_set="")[0]
+    assert "first_user needs login_user" in users(server, [www()], first_user=True, **ADMIN)["msg"]
+    other = {**ADMIN_USER, "password": "another"}
+    assert "its password is not login_password" in users(server, [other], first_user=True, **ADMIN)["msg"]
+    assert commands(users(server, [www()])) == ["createUser www@www"]

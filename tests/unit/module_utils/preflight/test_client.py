@@ -1,0 +1,81 @@
+"""What the preflight reads from a host."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from ansible_collections.scaleout.webapp.plugins.module_utils._preflight import client
+
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000   106        0 4711 1 0 100 0 0 10 0
+   1: 0100007F:18EB 0100007F:C001 01 00000000:00000000 00:00000000 00000000   106        0 4712 1 0 100 0 0 10 0
+   2: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 100 0 0 10 0
+"""
+
+
+def test_only_listening_sockets_of_the_asked_ports_count() -> None:
+    """A connection to the port is no listener."""
+    assert client.listening_inodes([TCP], {6379}) == {"4711": 6379}
+
+
+def test_memory_is_in_megabytes() -> None:
+    """As the kernel reports it, in kB."""
+    assert client.memory_mb("MemTotal:        2048000 kB\nMemFree: 1 kB\n") == 2000
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('NAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n', "debian 12"),
+        ('ID=ubuntu\nVERSION_ID="24.04"\nID_LIKE=debian\n', "ubuntu 24.04"),
+        ("ID=arch\n", "arch"),
+    ],
+)
+def test_distribution_is_id_and_version(text: str, name: str) -> None:
+    """Quoted or not."""
+    assert client.distribution(text) == name
+
+
+def test_a_listener_of_this_process_is_found_by_name() -> None:
+    """A real socket, a real /proc."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        (found,) = client.listeners({port})
+    assert found.port == port
+    assert Path("/proc/self/comm").read_text().strip() in found.names
+
+
+@pytest.mark.parametrize(
+    ("address", "own"), [("127.0.0.1", True), ("localhost", True), ("192.0.2.1", False), ("no.such.invalid", False)]
+)
+def test_an_address_is_own_when_one_can_listen_there(address: str, own: bool) -> None:
+    """Documentation addresses belong to nobody."""
+    assert client.is_own(address) is own
+
+
+def test_disk_space_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    """The nearest parent counts."""
+    assert client.free_disk_mb(str(tmp_path / "a" / "b")) == pytest.approx(client.free_disk_mb(str(tmp_path)), abs=500)
+
+
+@pytest.mark.parametrize(
+    ("container", "answer", "state"),
+    [
+        (False, (0, "yes\n", ""), True),
+        (False, (0, "no\n", ""), False),
+        (False, (1, "", "no bus"), None),
+        (True, (0, "no\n", ""), None),
+    ],
+)
+def test_clock_as_timedatectl_says(container: bool, answer: tuple[int, str, str], state: bool | None) -> None:
+    """Where it cannot say, and in a container, nothing is said."""
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        return answer if command[0] == "timedatectl" else (0 if container else 1, "", "")
+
+    assert client.time_synchronised(run) is state

@@ -1,0 +1,95 @@
+"""The judgement of the preflight, data to data."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import Host, Listener, Port, Wanted
+from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.plan import judge
+from hypothesis import given
+from hypothesis import strategies as st
+
+REDIS = [Port(port=6379, owner="redis-server")]
+
+
+def test_nothing_wanted_is_never_wrong() -> None:
+    """An empty wish fits the poorest host."""
+    findings = judge(Wanted(), Host(systemd=False, time_synchronised=False))
+    assert findings.failures == []
+    assert findings.warnings == []
+
+
+@given(declared=st.integers(1, 10_000), reserved=st.integers(0, 1_000), total=st.integers(0, 12_000))
+def test_memory_fails_exactly_when_it_is_too_small(declared: int, reserved: int, total: int) -> None:
+    """Declared and reserved must fit together."""
+    findings = judge(Wanted(memory_mb=declared, reserved_memory_mb=reserved), Host(memory_mb=total))
+    assert bool(findings.failures) == (declared + reserved > total)
+
+
+def test_memory_failure_names_figures_and_remedy() -> None:
+    """Who reads it must not have to look anything up."""
+    (text,) = judge(Wanted(memory_mb=900, reserved_memory_mb=200), Host(memory_mb=1000)).failures
+    for part in ("900 MB", "200 MB", "1000 MB", "memory_mb", "lower what is declared"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("cores", "reserved", "processes", "warned"), [(2, 0, 2, 0), (2, 0, 3, 1), (2, 1, 2, 1), (1, 1, 1, 0)]
+)
+def test_processes_above_the_cores_are_a_warning(cores: int, reserved: int, processes: int, warned: int) -> None:
+    """One process always has a place, even where the only core is reserved."""
+    findings = judge(Wanted(processes=processes, reserved_cores=reserved), Host(cores=cores))
+    assert findings.failures == []
+    assert len(findings.warnings) == warned
+
+
+@pytest.mark.parametrize("names", [{"redis-server"}, {"redis-server.service", "python3"}])
+def test_a_port_may_be_held_by_its_owner(names: set[str]) -> None:
+    """By the process's or the unit's name."""
+    host = Host(listeners=[Listener(port=6379, names=frozenset(names))])
+    assert judge(Wanted(ports=REDIS), host).failures == []
+
+
+def test_an_owner_may_have_wildcards() -> None:
+    """All instances of one unit template."""
+    host = Host(listeners=[Listener(port=3000, names=frozenset({"www-web@3000.service", "node"}))])
+    assert judge(Wanted(ports=[Port(port=3000, owner="www-web@*")]), host).failures == []
+
+
+@pytest.mark.parametrize(("names", "shown"), [({"valkey-server"}, "valkey-server"), (set(), "an unknown process")])
+def test_a_port_held_by_another_fails_with_its_name(names: set[str], shown: str) -> None:
+    """Also when the holder cannot be seen."""
+    host = Host(listeners=[Listener(port=6379, names=frozenset(names)), Listener(port=80, names=frozenset({"nginx"}))])
+    (text,) = judge(Wanted(ports=REDIS), host).failures
+    assert "port 6379" in text
+    assert shown in text
+    assert "nginx" not in text
+
+
+def test_all_failures_are_reported_at_once() -> None:
+    """One run shows everything."""
+    wanted = Wanted(
+        memory_mb=900,
+        free_disk_mb=500,
+        ports=REDIS,
+        distributions=["debian 12"],
+        systemd=True,
+        addresses=["192.0.2.1"],
+        time_sync=True,
+    )
+    host = Host(
+        memory_mb=500,
+        free_disk_mb={"/opt": 100, "/var": 600},
+        listeners=[Listener(port=6379, names=frozenset())],
+        foreign_addresses=["192.0.2.1"],
+        distribution="gentoo",
+        systemd=False,
+        time_synchronised=False,
+    )
+    findings = judge(wanted, host)
+    assert len(findings.failures) == 6
+    assert len(findings.warnings) == 1
+
+
+def test_an_unknown_clock_is_no_warning() -> None:
+    """A container cannot say."""
+    assert judge(Wanted(time_sync=True), Host(time_synchronised=None)).warnings == []
