@@ -117,8 +117,7 @@ def surplus(host: Seen, label: str, keep: int) -> list[str]:
             break
         kept.add(name)
     old = [name for name in newest if name not in kept]
-    paths = [f"releases/{name}" for name in old if name in host.releases]
-    paths += [f"releases/{name}" for name in host.unfinished if name not in kept]
-    paths += [f"artifacts/{name}{end}" for name in old if name in host.artifacts for end in (".tar.zst", ".json")]
-    paths += [f"steps/{name}" for name in host.steps if name not in kept and (name in old or name not in made)]
+    gone = {*old, *(name for name in [*host.unfinished, *host.steps] if name not in kept and name not in made)}
+    paths = [f"{folder}/{name}" for folder in ("releases", "steps", "logs") for name in gone]
+    paths += [f"artifacts/{name}{end}" for name in gone for end in (".tar.zst", ".json")]
     return sorted(paths)
