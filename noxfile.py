@@ -28,9 +28,7 @@ def pytest(session: nox.Session, name: str, *args: str) -> None:
 def collection_copy(session: nox.Session, into: str) -> Path:
     """Copy what git knows to a folder that ends in ansible_collections/scaleout/webapp, as ansible-test wants."""
     target = Path(into) / "ansible_collections" / "scaleout" / "webapp"
-    files = session.run(
-        "git", "ls-files", "--cached", "--others", "--exclude-standard", silent=True, external=True
-    )
+    files = session.run("git", "ls-files", "--cached", "--others", "--exclude-standard", silent=True, external=True)
     for name in str(files).splitlines():
         if (REPO / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +65,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity, with nothing ignored."""
-    # ansible-test downloads get-pip from a host of its own; Python's ensurepip does the same where that is out of reach.
+    # ansible-test downloads get-pip from a host of its own; ensurepip does the same where that is out of reach.
     shim = Path.home() / ".ansible" / "test" / "cache" / "get_pip_24_2.py"
     if not shim.exists():
         shim.parent.mkdir(parents=True, exist_ok=True)
