@@ -45,7 +45,7 @@ def secrets() -> dict[str, str]:
 def cluster(plan: dict[str, Any]) -> Cluster:
     hosts = read_hosts(setting("SCALEOUT_INVENTORY"), os.environ.get("SCALEOUT_HOST_PREFIX"))
     named = {name: hosts[name] for name in plan["hosts"]}
-    return Cluster(plan, named, os.environ.get("SCALEOUT_VIP", "http://172.31.80.10/"))
+    return Cluster(plan, named, os.environ.get("SCALEOUT_VIP") or f"http://{plan['vip']['address']}/")
 
 
 @pytest.fixture(scope="session")
