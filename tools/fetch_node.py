@@ -34,11 +34,11 @@ def download(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def add(archive: tarfile.TarFile, name: str, content: bytes = b"", link: str = "") -> None:
+def add(archive: tarfile.TarFile, name: str, content: bytes = b"", mode: int = 0o755, link: str = "") -> None:
     """Times and owners are fixed, so that the archive is the same wherever it is made."""
     entry = tarfile.TarInfo(f"{TOP}/{name}")
     entry.size = len(content)
-    entry.mode = 0o755 if name.startswith("bin/") or "/bin/" in name else 0o644
+    entry.mode = mode
     if link:
         entry.type, entry.linkname = tarfile.SYMTYPE, link
     archive.addfile(entry, io.BytesIO(content))
@@ -51,7 +51,8 @@ def repack(wheel: Path, target: Path) -> None:
     with zipfile.ZipFile(wheel) as source, tarfile.open(fileobj=plain, mode="w") as archive:
         for name in sorted(source.namelist()):
             if name == NODE or (name.startswith(NPM) and not name.endswith("/")):
-                add(archive, name.partition("/")[2], source.read(name))
+                mode = source.getinfo(name).external_attr >> 16 & 0o777
+                add(archive, name.partition("/")[2], source.read(name), mode)
         for name, link in LINKS.items():
             add(archive, name, link=link)
     made.write_bytes(gzip.compress(plain.getvalue(), 6, mtime=0))

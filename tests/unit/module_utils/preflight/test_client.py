@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import ansible_collections.scaleout.webapp.plugins.module_utils._preflight.client as client
 import pytest
-from ansible_collections.scaleout.webapp.plugins.module_utils._preflight import client
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

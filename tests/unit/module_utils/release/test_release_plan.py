@@ -1,0 +1,154 @@
+"""Which release is decided on, from what the hosts hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._release.model import Seen, Wanted
+from ansible_collections.scaleout.webapp.plugins.module_utils._release.plan import decide, surplus
+from hypothesis import given
+from hypothesis import strategies as st
+
+NEW = "20260109T000000Z"
+
+
+def holding(*labels: str, current: str | None = None, libc: str = "2.36") -> Seen:
+    """A host with these complete releases; their labels are their stamps."""
+    made = {label: label for label in labels}
+    return Seen(current, made, made, {label: f"sum of {label}" for label in labels}, libc=libc)
+
+
+def wanted(seen: dict[str, Seen | None], **more: object) -> Wanted:
+    hosts = [name for name, host in seen.items() if host is not None]
+    return replace(Wanted(seen, hosts, NEW, source=True), **more)  # type: ignore[arg-type]
+
+
+def test_first_release_is_built_where_the_c_library_is_oldest() -> None:
+    decision = decide(wanted({"a": Seen(libc="2.41"), "b": Seen(libc="2.9"), "c": Seen(libc="2.36")}))
+    assert decision.label == decision.made == NEW
+    assert decision.build_host == decision.holder == "b"
+    assert decision.receivers == ["a", "c"]
+
+
+def test_an_unseen_host_may_hold_the_first_release() -> None:
+    with pytest.raises(ScaleoutError, match=r"no release was found, but b did not answer.*app_release"):
+        decide(wanted({"a": Seen(), "b": None}))
+
+
+def test_a_name_of_ones_own_makes_a_first_release_beside_an_unseen_host() -> None:
+    assert decide(wanted({"a": Seen(), "b": None}, pinned="v1")).build_host == "a"
+
+
+def test_an_unseen_host_does_not_matter_once_a_release_is_known() -> None:
+    decision = decide(wanted({"a": holding("1", current="1"), "b": None}))
+    assert (decision.label, decision.unseen, decision.build_host) == ("1", ["b"], None)
+
+
+def test_what_most_hosts_run_wins() -> None:
+    seen = {name: holding("1", "2", current=label) for name, label in zip("abc", "112")}
+    assert decide(wanted({**seen})).label == "1"
+
+
+def test_the_newest_wins_a_tie() -> None:
+    assert decide(wanted({"a": holding("1", current="1"), "b": holding("1", "2", current="2")})).label == "2"
+
+
+def test_the_time_decides_which_is_newest_and_not_the_name() -> None:
+    host = Seen(releases={"v10": "20260102", "v9": "20260101"}, artifacts={"v10": "20260102"}, checksums={"v10": "x"})
+    assert decide(wanted({"a": host})).label == "v10"
+
+
+def test_a_complete_release_that_nobody_runs_yet_is_taken() -> None:
+    assert decide(wanted({"a": holding("1"), "b": Seen()})).receivers == ["b"]
+
+
+def test_an_interrupted_build_is_taken_up_under_its_name_where_it_was() -> None:
+    decision = decide(wanted({"a": Seen(libc="2.36"), "b": Seen(unfinished=["20260101T000000Z"], libc="2.36")}))
+    assert (decision.label, decision.build_host) == ("20260101T000000Z", "b")
+
+
+def test_a_new_release_is_made_on_request_only() -> None:
+    seen: dict[str, Seen | None] = {"a": holding("1", current="1")}
+    assert decide(wanted(seen)).label == "1"
+    assert decide(wanted(seen, new=True)).label == NEW
+
+
+def test_a_new_release_takes_up_an_interrupted_build() -> None:
+    host = replace(holding("1", current="1"), unfinished=["2"])
+    assert decide(wanted({"a": host}, new=True)).label == "2"
+
+
+def test_a_link_to_a_release_that_is_not_there_counts_for_nothing() -> None:
+    assert decide(wanted({"a": replace(holding("1"), current="0")})).label == "1"
+
+
+def test_a_pinned_release_that_is_nowhere_needs_a_source() -> None:
+    with pytest.raises(ScaleoutError, match=r"no host holds the release v7 \(b did not answer\)"):
+        decide(wanted({"a": Seen(), "b": None}, pinned="v7", source=False))
+
+
+def test_nothing_to_build_from() -> None:
+    with pytest.raises(ScaleoutError, match="app_source"):
+        decide(wanted({"a": Seen()}, source=False))
+
+
+@pytest.mark.parametrize("label", ["../etc", "a/b", ".hidden", "a b", "x" * 65])
+def test_labels_are_names_of_folders(label: str) -> None:
+    with pytest.raises(ScaleoutError, match="cannot be the name of a release"):
+        decide(wanted({"a": Seen()}, pinned=label))
+
+
+def test_a_lost_artefact_is_packed_again() -> None:
+    bare = Seen("1", {"1": "1"})
+    decision = decide(wanted({"a": Seen(), "b": bare}))
+    assert (decision.build_host, decision.pack_host, decision.holder, decision.checksum) == (None, "b", "b", None)
+
+
+def test_a_host_outside_of_the_run_may_be_the_only_holder() -> None:
+    seen: dict[str, Seen | None] = {"a": Seen(), "b": holding("1", current="1")}
+    decision = decide(wanted(seen, play_hosts=["a"]))
+    assert (decision.holder, decision.checksum, decision.receivers) == ("b", "sum of 1", ["a"])
+    assert set(decision.surplus) == {"a"}
+
+
+def test_steps_that_any_host_knows_as_done_are_not_done_again() -> None:
+    seen = {"a": holding("1", current="1"), "b": replace(holding("1", current="1"), steps={"1": ["migrate"]})}
+    assert decide(wanted({**seen}, steps=["migrate", "admin"])).steps == ["admin"]
+
+
+def test_surplus_keeps_the_wanted_the_current_and_the_newest() -> None:
+    host = replace(holding("1", "2", "3", "4", current="1"), unfinished=["0"], steps={"2": ["migrate"]})
+    gone = {path.partition("/")[2].partition(".")[0] for path in surplus(host, "4", keep=3)}
+    assert gone == {"0", "2"}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("abcde"),
+        st.none()
+        | st.builds(
+            lambda labels, at: holding(*labels, current=(labels or [None])[at % max(len(labels), 1)]),
+            st.lists(st.sampled_from("12345"), unique=True),
+            st.integers(0, 4),
+        ),
+        min_size=1,
+    ),
+    st.integers(1, 4),
+)
+def test_every_decision_can_be_carried_out(seen: dict[str, Seen | None], keep: int) -> None:
+    """Whoever lacks the release gets it from somebody, and nothing in use is removed."""
+    try:
+        decision = decide(wanted(seen, keep=keep))
+    except ScaleoutError:
+        assert None in seen.values()
+        return
+    for name, host in seen.items():
+        if host is None:
+            continue
+        has = decision.label in host.releases
+        assert has or name == decision.build_host or (name in decision.receivers and decision.holder)
+        kept = set(host.releases) - {path.partition("/")[2] for path in decision.surplus[name]}
+        assert kept >= set(host.releases) & {decision.label, host.current}
+        assert len(kept) <= max(keep, 2)
