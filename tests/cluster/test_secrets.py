@@ -46,7 +46,7 @@ def test_the_search_finds_what_does_stand_in_the_open(cluster: Cluster) -> None:
         "sh", "-c", f"echo {planted} >/tmp/scaleout-planted; logger {planted}; journalctl --flush --sync"
     )
     try:
-        places = [place for place, _ in search(cluster, cluster.hosts[host], {"planted": planted})["found"]]
+        places = [place for place, _secret in search(cluster, cluster.hosts[host], {"planted": planted})["found"]]
     finally:
         cluster.hosts[host].run("rm", "/tmp/scaleout-planted")
     assert "world-readable /tmp/scaleout-planted" in places

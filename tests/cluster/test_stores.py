@@ -24,7 +24,7 @@ def members(cluster: Cluster, secrets: dict[str, str]) -> dict[str, dict[str, An
     user = mongodb["users"][0]
     answers = {}
     for member in mongodb["members"]:
-        address, _, port = member["host"].rpartition(":")
+        address, port = member["host"].rsplit(":", 1)
         host = next(host for host in cluster.hosts.values() if host.address == address)
         data = {
             "address": address,

@@ -79,7 +79,7 @@ def is_current(pid: str, loaded: str) -> bool:
             return False
     except OSError:
         return False
-    return subprocess.run(["sha256sum", "--check", "--status", loaded], stderr=subprocess.DEVNULL).returncode == 0
+    return subprocess.run(["sha256sum", "--check", "--status", loaded], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def report(address: str, loaded: str) -> dict[str, Any]:

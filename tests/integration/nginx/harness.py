@@ -177,6 +177,7 @@ def run_ansible(*arguments: str) -> dict[str, Any]:
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
     assert done.stdout.startswith("{"), done.stdout + done.stderr
     result: dict[str, Any] = json.loads(done.stdout)["plays"][-1]["tasks"][-1]["hosts"]["localhost"]

@@ -107,7 +107,7 @@ def test_proxies_with_forwarded_headers(site: Site) -> None:
 def test_both_backends_serve_over_kept_connections(site: Site) -> None:
     site.nginx.ask("/")
     connections = sum(len(item.connections) for item in site.backends)
-    names = {site.nginx.ask("/").json()["backend"] for _ in range(100)}
+    names = {site.nginx.ask("/").json()["backend"] for _turn in range(100)}
     assert names == {"a", "b"}
     # At most one connection per worker and backend; without keepalive it would be a hundred.
     assert sum(len(item.connections) for item in site.backends) - connections < 20
@@ -203,7 +203,7 @@ def test_limits_and_compression(site: Site) -> None:
 def test_unhealthy_answer_goes_to_the_next(site: Site) -> None:
     site.backends[0].status = 503
     try:
-        assert {site.nginx.ask("/").status for _ in range(50)} == {200}
+        assert {site.nginx.ask("/").status for _turn in range(50)} == {200}
     finally:
         site.backends[0].status = 200
         time.sleep(1.1)
@@ -297,8 +297,8 @@ def test_problems_are_told_together(site: Site) -> None:
 
 
 def test_no_request_fails_while_a_backend_is_dead(site: Site) -> None:
-    assert {site.nginx.ask("/").status for _ in range(20)} == {200}
+    assert {site.nginx.ask("/").status for _turn in range(20)} == {200}
     site.backends[0].stop()
-    answers = [site.nginx.ask("/") for _ in range(400)]
+    answers = [site.nginx.ask("/") for _turn in range(400)]
     assert {answer.status for answer in answers} == {200}
     assert {answer.json()["backend"] for answer in answers[-50:]} == {"b"}

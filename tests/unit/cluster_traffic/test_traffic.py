@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.tries[self.path] += 1
             tries = self.server.tries[self.path]
-        kind, _, value = self.path.strip("/").partition("/")
+        kind, _slash, value = self.path.strip("/").partition("/")
         if kind == "drop" and tries <= int(value):
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
@@ -166,13 +166,13 @@ def test_load_ends_with_the_block(server: Server) -> None:
 
 def test_waiting_for_more_than_will_come_is_an_error(server: Server) -> None:
     complaint = pytest.raises(RuntimeError, match="ended after 10 requests, 11 were wanted")
-    with Traffic(server.url, [Request("GET", "/")], workers=2, count=10) as running, complaint:
+    with complaint, Traffic(server.url, [Request("GET", "/")], workers=2, count=10) as running:
         running.wait_for(11)
 
 
 def test_time_bounds_the_load(server: Server) -> None:
     complaint = pytest.raises(RuntimeError, match="traffic ended")
-    with Traffic(server.url, [Request("GET", "/late/0.05")], workers=2, seconds=0.3) as running, complaint:
+    with complaint, Traffic(server.url, [Request("GET", "/late/0.05")], workers=2, seconds=0.3) as running:
         running.wait_for(1000)
     assert running.finish().total < 20
 

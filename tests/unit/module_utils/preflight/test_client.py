@@ -5,8 +5,16 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-import ansible_collections.scaleout.webapp.plugins.module_utils._preflight.client as client
 import pytest
+from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.client import (
+    distribution,
+    free_disk_mb,
+    is_own,
+    listeners,
+    listening_inodes,
+    memory_mb,
+    time_synchronised,
+)
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -18,12 +26,12 @@ TCP = """\
 
 def test_only_listening_sockets_of_the_asked_ports_count() -> None:
     """A connection to the port is no listener."""
-    assert client.listening_inodes([TCP], {6379}) == {"4711": 6379}
+    assert listening_inodes([TCP], {6379}) == {"4711": 6379}
 
 
 def test_memory_is_in_megabytes() -> None:
     """As the kernel reports it, in kB."""
-    assert client.memory_mb("MemTotal:        2048000 kB\nMemFree: 1 kB\n") == 2000
+    assert memory_mb("MemTotal:        2048000 kB\nMemFree: 1 kB\n") == 2000
 
 
 @pytest.mark.parametrize(
@@ -36,7 +44,7 @@ def test_memory_is_in_megabytes() -> None:
 )
 def test_distribution_is_id_and_version(text: str, name: str) -> None:
     """Quoted or not."""
-    assert client.distribution(text) == name
+    assert distribution(text) == name
 
 
 def test_a_listener_of_this_process_is_found_by_name() -> None:
@@ -45,7 +53,7 @@ def test_a_listener_of_this_process_is_found_by_name() -> None:
         server.bind(("127.0.0.1", 0))
         server.listen()
         port = server.getsockname()[1]
-        (found,) = client.listeners({port})
+        (found,) = listeners({port})
     assert found.port == port
     assert Path("/proc/self/comm").read_text().strip() in found.names
 
@@ -55,12 +63,12 @@ def test_a_listener_of_this_process_is_found_by_name() -> None:
 )
 def test_an_address_is_own_when_one_can_listen_there(address: str, own: bool) -> None:
     """Documentation addresses belong to nobody."""
-    assert client.is_own(address) is own
+    assert is_own(address) is own
 
 
 def test_disk_space_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     """The nearest parent counts."""
-    assert client.free_disk_mb(str(tmp_path / "a" / "b")) == pytest.approx(client.free_disk_mb(str(tmp_path)), abs=500)
+    assert free_disk_mb(str(tmp_path / "a" / "b")) == pytest.approx(free_disk_mb(str(tmp_path)), abs=500)
 
 
 @pytest.mark.parametrize(
@@ -78,4 +86,4 @@ def test_clock_as_timedatectl_says(container: bool, answer: tuple[int, str, str]
     def run(command: list[str]) -> tuple[int, str, str]:
         return answer if command[0] == "timedatectl" else (0 if container else 1, "", "")
 
-    assert client.time_synchronised(run) is state
+    assert time_synchronised(run) is state
