@@ -90,6 +90,12 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def roles(session: nox.Session) -> None:
+    """Single roles through their whole life on hosts of their own: interrupted, broken, repaired. Part of --full."""
+    pytest(session, "roles")
+
+
+@nox.session
 def molecule(session: nox.Session) -> None:
     """A whole cluster of test hosts: check, converge, converge again, fail parts of it, ask it."""
     OUTPUT.mkdir(parents=True, exist_ok=True)

@@ -81,6 +81,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._release.client import sha256, unpack
 
+FIX = "remove it, and the one it was copied from; or correct the checksum"
+
 
 def main() -> None:
     module = AnsibleModule(
@@ -109,7 +111,7 @@ def main() -> None:
 
     try:
         if params["checksum"] and sha256(source) != params["checksum"]:
-            raise ScaleoutError("its SHA-256 is not the one noted", str(source), "remove it, or correct the checksum")
+            raise ScaleoutError("its SHA-256 is not the one noted", str(source), FIX)
         uid, gid = pwd.getpwnam(params["owner"]).pw_uid, grp.getgrnam(params["group"]).gr_gid
         unpack(source, target, run, params["only"], params["finished"], uid, gid)
     except KeyError as error:
