@@ -95,5 +95,5 @@ ours = ipaddress.ip_network(sys.argv[1])
 for route in json.load(sys.stdin):
     if route["dst"] != "default" and ours.overlaps(ipaddress.ip_network(route["dst"], strict=False)):
         sys.exit("{} is taken: {} has a route for {}".format(ours, route.get("dev"), route["dst"]))
-' "$2" || fail "the addresses of the demo are in use on this machine; change them in inventories/$1"
+' "$2" || fail "$2 is in use on this machine by another network"
 }

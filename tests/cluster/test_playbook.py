@@ -20,7 +20,9 @@ RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+fai
 
 def site(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["ansible-playbook", "playbooks/site.yml", "-i", os.environ["SCALEOUT_INVENTORY"], *arguments]
-    return subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=900, check=False)
+    # Molecule forces colours, which the recap is read without.
+    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", "PY_COLORS": "0"}
+    return subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=900, check=False, env=plain)
 
 
 def assert_nothing_to_do(done: subprocess.CompletedProcess[str], hosts: set[str]) -> None:

@@ -59,6 +59,13 @@ def _files(plan: Mapping[str, Any]) -> Iterator[str]:
                 f"them stores is missing on the others. Give webapp_apps.{name}.shared_paths a folder that all of them "
                 "mount, or use a storage service."
             )
+        mounted = [shared["target"] for shared in app["shared_paths"] if shared["target"]]
+        if mounted and len(app["hosts"]) > 1 and app["uid"] is None:
+            yield (
+                f"{name} shares {', '.join(mounted)} between {len(app['hosts'])} hosts, where its user "
+                "may have another number on each: what one host stores another could not write. "
+                f"Set webapp_apps.{name}.uid to a free one."
+            )
 
 
 def _not_done(plan: Mapping[str, Any]) -> Iterator[str]:

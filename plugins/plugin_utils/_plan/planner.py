@@ -113,6 +113,7 @@ def _app(app: App, references: References) -> dict[str, Any]:
     return {
         "profile": app.profile.name,
         "user": app.name,
+        "uid": app.declared["uid"],
         "group": app.name,
         "root": app.root,
         "config_dir": f"/etc/webapp/{app.name}",
@@ -141,7 +142,7 @@ def _app(app: App, references: References) -> dict[str, Any]:
         "jobs": [
             {
                 "name": job["name"],
-                "command": references.fill(job["command"], place / "jobs" / at / "command"),
+                "command": references.command(job["command"], place / "jobs" / at / "command"),
                 "schedule": job["schedule"],
                 "eligible": [host.name for host in app.hosts],
             }
@@ -157,7 +158,7 @@ def _service(app: App, name: str, references: References) -> dict[str, Any]:
     service = {key: value for key, value in app.services[name].items() if key != "port"}
     return {
         **service,
-        "command": references.fill(service["command"], here / "command"),
+        "command": references.command(service["command"], here / "command"),
         "environment": references.variables(
             (usual, here / "environment"),
             (app.declared["services"].get(name, {}).get("environment", {}), there / "environment"),

@@ -60,11 +60,20 @@ class References:
             text = ""
         return {"path": declared["path"], "content": text, "mode": declared["mode"]}
 
+    def command(self, text: str, place: Place) -> str:
+        """A command line, which every user of a host can read."""
+        filled = self.fill(text, place)
+        if "${secrets." in filled:
+            self.problems.add(
+                "has a secret in a command line, where every user can read it", place, "give it by environment"
+            )
+        return str(filled)
+
     def step(self, declared: Mapping[str, Any], place: Place) -> dict[str, Any]:
         """A command that runs once."""
         return {
             "name": declared["name"],
-            "command": self.fill(declared["command"], place / "command"),
+            "command": self.command(declared["command"], place / "command"),
             "environment": self.variables((declared["environment"], place / "environment")),
         }
 

@@ -63,6 +63,7 @@ APP = Shape(
         "runtime": Field(RUNTIME, {}),
         "release": Field(RELEASE),
         "hosts": Field(Items(LINE)),
+        "uid": Field(Number(100, 59999)),
         "services": Field(Table(SERVICE_CHANGE), {}),
         "environment": Field(ENVIRONMENT, {}),
         "settings": Field(Table(Scalar()), {}),

@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+
 from tests.unit.plugin_utils.plan_inputs import app, plan, profile, shipped
 
 
@@ -143,9 +146,19 @@ class TestApostrophe:
 
     def test_uploads_on_a_mount(self) -> None:
         target = "/srv/shared/www/uploads"
-        planned = plan({"www": site(shared_paths={"public/uploads": target})})
+        planned = plan({"www": site(shared_paths={"public/uploads": target}, uid=2001)})
         assert planned["apps"]["www"]["shared_paths"] == [{"path": "public/uploads", "target": target}]
         assert not any("uploads" in warning for warning in planned["warnings"])
+
+    def test_a_shared_folder_wants_one_number_of_the_user(self) -> None:
+        planned = plan({"www": site(shared_paths={"public/uploads": "/srv/shared"})})
+        assert any("webapp_apps.www.uid" in warning for warning in planned["warnings"])
+        assert planned["apps"]["www"]["uid"] is None
+
+    def test_no_secret_in_a_command_line(self) -> None:
+        step = {"name": "admin", "command": "node app add ${secrets.session_secret}"}
+        with pytest.raises(ScaleoutError, match="has a secret in a command line"):
+            plan({"www": site(release_steps=[step])})
 
     def test_everything_on_one_host(self) -> None:
         everything = {group: ["web1"] for group in ("loadbalancer", "app", "mongodb", "cache")}
