@@ -1,7 +1,8 @@
 # Sourced by ./quickstart and ./test: what both need on the controller. Safe to run twice; says what it does.
-# Provides: say, fail, step, need_packages, need_python, need_docker, use_venv. Wants: repo (the clone's top folder).
+# Provides: say, fail, step and the need_* below. Wants: repo, the top folder of the clone.
 # shellcheck shell=bash
 
+repo="${repo:?set it to the top folder of the clone}"
 export SCALEOUT_CACHE="${SCALEOUT_CACHE:-$HOME/.cache/scaleout-webapp}"
 
 say() { printf '%s\n' "$*"; }
