@@ -20,7 +20,7 @@ def suite_counts(report: Path) -> tuple[int, int]:
 
 def main(folder: Path) -> int:
     passed = failed = 0
-    for report in sorted(folder.glob("*.json")):
+    for report in sorted((folder / "sessions").glob("*.json")):
         for session in json.loads(report.read_text())["sessions"]:
             suite = folder / f"{session['name']}.xml"
             good = session["result"] == "success"
