@@ -34,17 +34,32 @@ options:
     type: str
     default: admin
   tls:
-    description: Whether to connect with TLS.
+    description: Whether to connect with TLS. The other C(tls_) options count only with it.
     type: bool
     default: false
+    aliases: [ssl]
   tls_ca_file:
     description:
       - The certificates to trust, as a file on the host that runs the task.
       - The system's are trusted where it is left out.
     type: path
+    aliases: [ssl_ca_certs, tlsCAFile]
+  tls_crl_file:
+    description: Certificates that are revoked, as a file on the host that runs the task.
+    type: path
+    aliases: [ssl_crlfile]
   tls_certificate_key_file:
     description: The client's own certificate and key in one file on the host that runs the task.
     type: path
+    aliases: [ssl_certfile, tlsCertificateKeyFile]
+  tls_certificate_key_file_password:
+    description: The password of the key in O(tls_certificate_key_file).
+    type: str
+    aliases: [ssl_pem_passphrase, tlsCertificateKeyFilePassword]
+  tls_allow_invalid_certificates:
+    description: Whether any certificate is taken. Somebody in between can read everything then.
+    type: bool
+    default: false
   tls_allow_invalid_hostnames:
     description: Whether a certificate may be for another name, as it is for a name when it is asked over loopback.
     type: bool

@@ -10,7 +10,7 @@ module: mongodb_replicaset
 short_description: Make a MongoDB replica set as described
 version_added: 0.1.0
 description:
-  - Takes the whole wanted replica set and brings the live one there, from nothing or from any difference it can handle.
+  - Takes the whole wanted replica set and brings the live one there, from nothing or from any difference.
   - It may run on one member or on all of them at the same time, and start from a primary or a secondary. Every listed member has to be
     reachable, by the address that is listed, from the host that runs the task.
   - A set is initiated only when every listed member answers and none is in a set, and only through the first listed member that can become
@@ -22,8 +22,16 @@ description:
     is a secondary and nearly in time; until then it has the tag C(scaleout_webapp_joining), so that a call that was interrupted is taken up
     by the next. After every step the live configuration is read again.
   - What is not given stays as it is live.
-  - Members that are live and not listed are refused by name, since removing is not supported yet. So is another C(arbiter_only) or
-    C(build_indexes) of a member, and making the present primary unelectable.
+  - Members that are live and not listed are removed; those that do not answer first, the others when new members have taken their place.
+    Before the primary is removed or made unelectable it steps down, after another member has caught up.
+  - A new member never gets the C(_id) of another host. The server keeps no history, so new numbers follow the version of the configuration
+    with 50 added. That works until version 205, or until somebody forces a configuration; then they go on above the highest that is known,
+    and after 255, the highest possible, with those that are free.
+  - A member that is listed under another name is renamed in place, if the same process answers to both names or still goes by the old one;
+    secondaries first. A short name for a live member with a full one is no difference, if the same process answers to both.
+  - Another C(arbiter_only) or C(build_indexes) of a member is refused while that member has data. Run the task without the member, stop it,
+    empty its data directory, start it and list it again; it joins under a new C(_id). An empty member that is still in the set gets the data
+    again at once.
   - A listed member that does not answer, belongs to another set, or to another one of the same name, is refused by name before any change.
 options:
   replica_set:
@@ -63,6 +71,21 @@ options:
     description: Seconds that a new member may be behind the primary when it gets its vote. A delayed member may be so by its delay more.
     type: int
     default: 10
+  force:
+    description:
+      - Whether those that are left may go on as a set when a majority of the voting members is lost for good and no primary exists.
+      - Writes that only lost members had are gone then, also acknowledged ones; a warning tells how new the newest one is that is left.
+      - It wants all lost members named in O(lost_members), none of them answering, and every other member answering. The survivor with the newest
+        data becomes primary. The rest of the task goes on from there, as usual.
+      - Where the set has a primary nothing is forced. Members that are dead and not listed are removed without it.
+      - Make sure that the lost members cannot run any more. Seen from here a network that is cut looks the same as hosts that are gone.
+    type: bool
+    default: false
+  lost_members:
+    description: The members that are lost, as V(host:port), with O(force). None of them may be in O(members).
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - scaleout.webapp.mongodb_login
 attributes:
@@ -73,6 +96,8 @@ attributes:
     support: full
     description: Shows every member before and after, and the steps.
 seealso:
+  - module: scaleout.webapp.mongodb_replicaset_info
+  - module: scaleout.webapp.mongodb_stepdown
   - module: scaleout.webapp.mongodb_user
 author:
   - The scaleout.webapp builders (@scaleout)
@@ -114,6 +139,16 @@ EXAMPLES = r"""
     settings:
       electionTimeoutMillis: 2000
     default_write_concern: {w: majority}
+
+- name: Go on after two of three hosts burnt down, with two new ones
+  scaleout.webapp.mongodb_replicaset:
+    login_host: db1
+    login_user: admin
+    login_password: "{{ mongodb_admin_password }}"
+    replica_set: rs0
+    members: [db1:27017, db4:27017, db5:27017]
+    force: true
+    lost_members: [db2:27017, db3:27017]
 """
 
 RETURN = r"""
@@ -172,9 +207,10 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec i
     seed_of,
 )
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver, load_driver
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.replicaset import Outcome, ReplicaSet
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.replicaset import converge
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.session import Outcome, Session
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.show import differences, plain
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.wanted import parse_wanted
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.wanted import lost_of, parse_wanted
 
 
 def result_of(outcome: Outcome, name: str) -> dict[str, Any]:
@@ -199,6 +235,8 @@ def main() -> None:
             "default_write_concern": {"type": "dict"},
             "wait_timeout": {"type": "int", "default": 300},
             "max_lag": {"type": "int", "default": 10},
+            "force": {"type": "bool", "default": False},
+            "lost_members": {"type": "list", "elements": "str", "default": []},
         },
         required_together=LOGIN_TOGETHER,
         supports_check_mode=True,
@@ -214,7 +252,7 @@ def main() -> None:
         wanted = parse_wanted(
             params["replica_set"], params["members"], params["settings"], params["default_write_concern"]
         )
-        outcome = ReplicaSet(
+        session = Session(
             wanted,
             client,
             seed_of(params),
@@ -222,7 +260,9 @@ def main() -> None:
             check=module.check_mode,
             wait_timeout=params["wait_timeout"],
             max_lag=params["max_lag"],
-        ).converge()
+            lost=lost_of(wanted, params["force"], params["lost_members"]),
+        )
+        outcome = converge(session)
     except ScaleoutError as error:
         module.fail_json(msg=str(error), **error.data())
     finally:

@@ -20,10 +20,22 @@ LOGIN_SPEC: dict[str, Any] = {
     "login_user": {"type": "str"},
     "login_password": {"type": "str", "no_log": True},
     "login_database": {"type": "str", "default": "admin"},
-    "tls": {"type": "bool", "default": False},
-    "tls_ca_file": {"type": "path"},
-    "tls_certificate_key_file": {"type": "path"},
+    "tls": {"type": "bool", "default": False, "aliases": ["ssl"]},
+    "tls_ca_file": {"type": "path", "aliases": ["ssl_ca_certs", "tlsCAFile"]},
+    "tls_crl_file": {"type": "path", "aliases": ["ssl_crlfile"]},
+    "tls_certificate_key_file": {"type": "path", "aliases": ["ssl_certfile", "tlsCertificateKeyFile"]},
+    "tls_certificate_key_file_password": {
+        "type": "str",
+        "no_log": True,
+        "aliases": ["ssl_pem_passphrase", "tlsCertificateKeyFilePassword"],
+    },
+    "tls_allow_invalid_certificates": {"type": "bool", "default": False},
     "tls_allow_invalid_hostnames": {"type": "bool", "default": False},
+}
+TLS_FILES = {
+    "tls_ca_file": "tlsCAFile",
+    "tls_crl_file": "tlsCRLFile",
+    "tls_certificate_key_file": "tlsCertificateKeyFile",
 }
 LOGIN_TOGETHER = [["login_user", "login_password"]]
 
@@ -31,8 +43,14 @@ LOGIN_TOGETHER = [["login_user", "login_password"]]
 def login_of(params: dict[str, Any]) -> Login:
     tls: dict[str, Any] = {}
     if params["tls"]:
-        tls = {"tls": True, "tlsAllowInvalidHostnames": params["tls_allow_invalid_hostnames"]}
-        for option, name in (("tls_ca_file", "tlsCAFile"), ("tls_certificate_key_file", "tlsCertificateKeyFile")):
+        tls = {
+            "tls": True,
+            "tlsAllowInvalidCertificates": params["tls_allow_invalid_certificates"],
+            "tlsAllowInvalidHostnames": params["tls_allow_invalid_hostnames"],
+        }
+        if params["tls_certificate_key_file_password"]:
+            tls["tlsCertificateKeyFilePassword"] = params["tls_certificate_key_file_password"]
+        for option, name in TLS_FILES.items():
             if params[option]:
                 if not os.path.isfile(params[option]):
                     raise ScaleoutError(f"there is no file {params[option]}", option, "name one of the task's host")

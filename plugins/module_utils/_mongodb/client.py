@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PASSING
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
     LoginRefusedError,
     Seen,
@@ -75,6 +76,16 @@ class Client:
 
     def accepts(self, address: str, user: str, password: str, database: str) -> bool:
         """Whether this user can log in with this password."""
+        try:
+            return self._accepts(address, user, password, database)
+        except ServerError as error:
+            if error.code in PASSING:
+                raise
+            # Somebody made the user, or changed its password, in the middle of the conversation
+            # (seen: "Unsupported SHA256Block hash length: 20"). Another one begins with what is there now.
+            return self._accepts(address, user, password, database)
+
+    def _accepts(self, address: str, user: str, password: str, database: str) -> bool:
         connection = None
         try:
             connection = self._connect(address, Login(user, password, database, self.login.tls))
@@ -110,6 +121,8 @@ class Client:
             names=frozenset(normalise(name) for name in names),
             ready=bool(hello.get("isWritablePrimary") or hello.get("secondary") or hello.get("arbiterOnly")),
             process=process,
+            me=normalise(hello["me"]) if hello.get("me") else "",
+            arbiter=bool(hello.get("arbiterOnly")),
         )
 
     def _without_set(self, address: str) -> str:
@@ -132,15 +145,13 @@ class Client:
     def _connect(self, address: str, login: Login | None) -> Any:
         import pymongo
 
-        host, port = split_address(address)
         # The driver would try for the whole time; a refused connection or an unknown name is known at once.
-        socket.create_connection((host, port), CONNECT_SECONDS).close()
+        socket.create_connection(split_address(address), CONNECT_SECONDS).close()
         user: dict[str, Any] = {}
         if login:
             user = {"username": login.user, "password": login.password, "authSource": login.database}
         return pymongo.MongoClient(
-            host,
-            port,
+            address,
             directConnection=True,
             appname="scaleout.webapp",
             connectTimeoutMS=CONNECT_SECONDS * 1000,

@@ -16,6 +16,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._errors import Sca
 DEFAULT_PORT = 27017
 MAX_MEMBERS = 50
 MAX_VOTERS = 7
+MAX_ID = 255
 
 # Tag of a member between joining and having its vote and priority: a run that died half-way is taken up by the next.
 JOINING = "scaleout_webapp_joining"
@@ -172,6 +173,10 @@ class Config:
         return sum(member.votes for member in self.members)
 
     @property
+    def with_data(self) -> int:
+        return sum(not member.arbiter_only for member in self.members)
+
+    @property
     def arbiters(self) -> int:
         return sum(member.arbiter_only for member in self.members)
 
@@ -182,6 +187,14 @@ class Config:
 
     def find(self, name: str) -> Member | None:
         return next((member for member in self.members if member.name == name), None)
+
+    def by_id(self, number: int) -> Member | None:
+        return next((member for member in self.members if member.id == number), None)
+
+    def without(self, member: Member) -> Config:
+        """The next version, without this member."""
+        members = tuple(one for one in self.members if one.id != member.id)
+        return replace(self, version=self.version + 1, members=members)
 
     def with_member(self, member: Member) -> Config:
         """The next version, with this member put in the place of its `_id`, or added."""
@@ -215,17 +228,44 @@ class Live:
     primary: str
     # The cluster-wide default somebody set; None where the server decides by itself.
     write_concern: dict[str, Any] | None = None
+    # What listed and live members answered, as in `Seen.state`.
+    states: dict[str, str] = field(default_factory=dict)
+    # Listed names that are new names of live members.
+    renamed: dict[str, str] = field(default_factory=dict)
+    # The highest `_id` that is remembered anywhere.
+    highest_id: int = -1
+
+    def after(self, step: Step) -> Live:
+        """What a step leads to; who is elected after a step-down is the planner's guess."""
+        config = step.config or self.config
+        return replace(
+            self,
+            config=config,
+            primary=step.successor or step.through or self.renamed_primary(config),
+            write_concern=step.write_concern or self.write_concern,
+            highest_id=max(self.highest_id, *(member.id for member in config.members)),
+        )
+
+    def renamed_primary(self, config: Config) -> str:
+        was = self.config.find(self.primary)
+        return next((member.name for member in config.members if was and member.id == was.id), self.primary)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change, sent as one command. `joins` is who must have caught up before."""
+    """One change, sent as one command: a configuration, a default write concern, or a step-down with a `successor`."""
 
     what: str
     why: str
     config: Config | None = None
     write_concern: dict[str, Any] | None = None
-    joins: str | None = None
+    # Who must have caught up before.
+    joins: str = ""
+    # Who must be seen as healthy afterwards.
+    renames: str = ""
+    successor: str = ""
+    # Forced on this member, since no primary can take it.
+    through: str = ""
 
     def shown(self) -> dict[str, str]:
         return {"what": self.what, "why": self.why}
@@ -243,6 +283,10 @@ class Seen:
     names: frozenset[str] = frozenset()
     ready: bool = False
     process: Any = None
+    # Its own name in the configuration.
+    me: str = ""
+    # It knows no users: nobody can log in there.
+    arbiter: bool = False
 
 
 class ServerError(ScaleoutError):

@@ -14,13 +14,13 @@ from typing import Any, Protocol
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import UNAUTHORIZED
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PASSING
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
     LoginRefusedError,
     Seen,
     ServerError,
     UnreachableError,
 )
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.replicaset import PASSING
 
 USER_EXISTS = 51003
 PAUSE = 0.5
@@ -198,15 +198,25 @@ class Users:
     def _make_first(self, user: User) -> Change | None:
         """Whoever stands on the primary's host makes it; the others wait until it can log in."""
         while True:
-            primary = self._primary()
-            if self.client.accepts(primary, user.name, user.password, user.database):
-                return None
-            if primary == self.seed:
-                change = self._create_first(user)
+            try:
+                primary = self._primary()
+                if self.client.accepts(primary, user.name, user.password, user.database):
+                    return None
+                change = self._create_first(user) if primary == self.seed else None
                 if change:
                     return change
-            elif not self._nobody_yet() and not self.client.accepts(primary, user.name, user.password, user.database):
-                raise self._refused(user)
+                if primary != self.seed and not self._nobody_yet():
+                    # It may have been made since.
+                    if self.client.accepts(primary, user.name, user.password, user.database):
+                        return None
+                    raise self._refused(user)
+            except (ServerError, UnreachableError) as error:
+                # An election closes connections.
+                if isinstance(error, ServerError) and error.code not in PASSING:
+                    raise
+                if self._late():
+                    raise
+                continue
             if self.check:
                 return make_change(user, None, False)
             if self._late():

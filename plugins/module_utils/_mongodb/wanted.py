@@ -36,6 +36,19 @@ def parse_wanted(
     return Wanted(name, parsed, _settings(settings or {}), _write_concern(write_concern))
 
 
+def lost_of(wanted: Wanted, force: bool, lost_members: list[str]) -> frozenset[str]:
+    """Who is lost, where force is given."""
+    lost = frozenset(normalise(name) for name in lost_members)
+    if lost and not force:
+        raise ScaleoutError("they are for force only", "lost_members", "set force, or leave them out")
+    if force and not lost:
+        raise ScaleoutError("none is named", "lost_members", "name every member that is lost for good")
+    both = sorted(lost & {member.name for member in wanted.members})
+    if both:
+        raise ScaleoutError(f"{', '.join(both)} is listed too", "lost_members", "list it in one of both")
+    return lost
+
+
 def _member(raw: Any) -> WantedMember:
     if isinstance(raw, str):
         return WantedMember(normalise(raw))

@@ -11,19 +11,41 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 MEMBER = ("primary", "secondary", "arbiter")
 MAX_CRASHES = 3
 
 
+# A copy of the configuration that the running process read.
+RUNNING = Path("/run/mongodb/loaded.conf")
+
+
+def setting(name: str) -> str:
+    """What the running process was told of TLS; empty where nothing was, or none runs."""
+    try:
+        found = re.search(rf"^ +{name}: *(\S+)$", RUNNING.read_text().partition("\n  tls:\n")[2], re.MULTILINE)
+    except FileNotFoundError:
+        return ""
+    return found[1] if found else ""
+
+
+def tls() -> dict[str, Any]:
+    """How to connect: who speaks TLS to the other members is understood by all of them."""
+    if setting("mode") not in ("preferTLS", "requireTLS"):
+        return {}
+    return {"tls": True, "tlsCAFile": setting("CAFile"), "tlsAllowInvalidHostnames": True}
+
+
 def connect(address: str) -> Any:
     import pymongo
 
-    return pymongo.MongoClient(f"mongodb://{address}/?directConnection=true", serverSelectionTimeoutMS=2000)
+    return pymongo.MongoClient(f"mongodb://{address}/?directConnection=true", serverSelectionTimeoutMS=2000, **tls())
 
 
 def ask(address: str) -> dict[str, Any]:
@@ -79,7 +101,10 @@ def is_current(pid: str, loaded: str) -> bool:
             return False
     except OSError:
         return False
-    return subprocess.run(["sha256sum", "--check", "--status", loaded], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return (
+        subprocess.run(["sha256sum", "--check", "--status", loaded], stderr=subprocess.DEVNULL, check=False).returncode
+        == 0
+    )
 
 
 def report(address: str, loaded: str) -> dict[str, Any]:
@@ -90,9 +115,12 @@ def report(address: str, loaded: str) -> dict[str, Any]:
         "current": is_current(systemd["MainPID"], loaded),
         "driver": True,
         "state": "silent",
+        "hidden": False,
+        "tls_mode": (setting("mode") or "disabled") if systemd["ActiveState"] == "active" else "",
     }
     try:
-        answer["state"] = state_of(ask(address))
+        hello = ask(address)
+        answer.update(state=state_of(hello), hidden=bool(hello.get("hidden")))
         answer["refuses_strangers"] = refuses_strangers(address)
     except ImportError:
         answer["driver"] = False

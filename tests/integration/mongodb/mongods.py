@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +54,22 @@ HOST = own_address()
 class Mongod:
     """One process with its folder."""
 
-    def __init__(self, program: str, folder: Path, replica_set: str = "rs0", keyfile: Path | None = None) -> None:
+    def __init__(
+        self,
+        program: str,
+        folder: Path,
+        replica_set: str = "rs0",
+        keyfile: Path | None = None,
+        ipv6: bool = False,
+        tls: Path | None = None,
+    ) -> None:
         self.program = program
         self.folder = folder
         self.replica_set = replica_set
         self.keyfile = keyfile
+        self.ipv6 = ipv6
+        # A folder with server.pem and ca.pem.
+        self.tls = tls
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -68,7 +81,8 @@ class Mongod:
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         command = [self.program, "--dbpath", str(data), "--logpath", str(self.folder / "log"), "--logappend"]
-        command += ["--port", str(self.port), "--bind_ip", f"127.0.0.1,{HOST}", "--unixSocketPrefix", str(self.folder)]
+        bound = f"127.0.0.1,{HOST}" + (",::1" if self.ipv6 else "")
+        command += ["--port", str(self.port), "--bind_ip", bound, "--unixSocketPrefix", str(self.folder)]
         command += [
             "--wiredTigerCacheSizeGB",
             "0.25",
@@ -77,10 +91,15 @@ class Mongod:
             "--setParameter",
             "diagnosticDataCollectionEnabled=0",
         ]
+        if self.ipv6:
+            command += ["--ipv6"]
         if self.replica_set:
             command += ["--replSet", self.replica_set]
         if self.keyfile:
             command += ["--keyFile", str(self.keyfile)]
+        if self.tls:
+            command += ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(self.tls / "server.pem")]
+            command += ["--tlsCAFile", str(self.tls / "ca.pem"), "--tlsAllowConnectionsWithoutCertificates"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
         while not self.answers():
@@ -112,21 +131,50 @@ class Mongod:
         return self.ask("hello")
 
 
-def run_module(name: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
+def wait_for(holds: Callable[[], bool]) -> None:
+    """For a minute at most."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def start_module(name: str, arguments: dict[str, Any], check: bool = False) -> subprocess.Popen[str]:
     """The module as a process of its own, without Ansible's overhead."""
     given = {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}}
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, str(REPOSITORY / "plugins" / "modules" / f"{name}.py")],
-        input=json.dumps(given),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY / ".ansible" / "collections")},
-        check=False,
-        capture_output=True,
         text=True,
-        timeout=120,
     )
-    assert done.stdout, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert process.stdin
+    process.stdin.write(json.dumps(given))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def run_module(name: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    """What it says in the end."""
+    with start_module(name, arguments, check) as process:
+        try:
+            said, complained = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    assert said, complained
+    result: dict[str, Any] = json.loads(said.splitlines()[-1])
     return result
+
+
+def wipe(server: Mongod) -> None:
+    """Take its data from a server."""
+    server.stop()
+    shutil.rmtree(server.folder / "data")
+    server.start()
 
 
 def replica_set(server: Mongod, members: list[Any], check: bool = False, **more: Any) -> dict[str, Any]:
@@ -147,6 +195,17 @@ def users(server: Mongod, wanted: list[dict[str, Any]], check: bool = False, **m
     return run_module("mongodb_user", arguments, check)
 
 
+def make_set(servers: list[Mongod], members: list[Any], login: dict[str, Any], **more: Any) -> None:
+    """As a role does it: initiate, make the first user, then exactly."""
+    for attempt in range(2 if login else 1):
+        made = replica_set(servers[0], members, **(login if attempt else {}), **more)
+        assert not made.get("failed"), made
+        if login and not attempt:
+            admin = {"name": login["login_user"], "password": login["login_password"], "roles": ["root"]}
+            made = users(servers[0], [admin], first_user=True, **login)
+            assert not made.get("failed"), made
+
+
 def on_all(call: Callable[[Mongod], dict[str, Any]], servers: list[Mongod]) -> list[dict[str, Any]]:
     """The same task on all hosts at the same time."""
     with ThreadPoolExecutor(len(servers)) as pool:
@@ -155,18 +214,18 @@ def on_all(call: Callable[[Mongod], dict[str, Any]], servers: list[Mongod]) -> l
 
 def run_playbook(folder: Path, tasks: list[dict[str, Any]], interpreter: str, *options: str) -> list[dict[str, Any]]:
     """Run tasks through Ansible on this machine; their results, in order."""
+    return [result for result, _seconds in timed_playbook(folder, tasks, interpreter, *options)]
+
+
+def timed_playbook(
+    folder: Path, tasks: list[dict[str, Any]], interpreter: str, *options: str
+) -> list[tuple[dict[str, Any], float]]:
+    """The results with the seconds that each task took."""
     play = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
     (folder / "play.yml").write_text(json.dumps(play))
+    program = str(Path(sys.executable).parent / "ansible-playbook")
     done = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "ansible-playbook"),
-            "play.yml",
-            "-i",
-            "localhost,",
-            "-c",
-            "local",
-            *options,
-        ],
+        [program, "play.yml", "-i", "localhost,", "-c", "local", *options],
         env={
             **os.environ,
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
@@ -181,13 +240,33 @@ def run_playbook(folder: Path, tasks: list[dict[str, Any]], interpreter: str, *o
     )
     assert done.stdout.startswith("{"), done.stdout + done.stderr
     assert "correct horse" not in done.stdout + done.stderr
-    return [task["hosts"]["localhost"] for task in json.loads(done.stdout)["plays"][-1]["tasks"]]
+    return [
+        (task["hosts"]["localhost"], _seconds_of(task["task"]["duration"]))
+        for task in json.loads(done.stdout)["plays"][-1]["tasks"]
+    ]
+
+
+def _seconds_of(duration: dict[str, str]) -> float:
+    begin, end = (datetime.fromisoformat(duration[name].rstrip("Z")) for name in ("start", "end"))
+    return (end - begin).total_seconds()
 
 
 def identities(servers: list[Mongod], login: dict[str, str] | None = None) -> set[str]:
     """The identities of the sets that these servers are in."""
     configs = [server.ask("replSetGetConfig", login=login)["config"] for server in servers]
     return {str(config["settings"]["replicaSetId"]) for config in configs}
+
+
+def configs_over_time(servers: list[Mongod]) -> list[dict[str, Any]]:
+    """Every configuration of the set that was in use, as the logs tell, each once and in order."""
+    found: dict[int, dict[str, Any]] = {}
+    for server in servers:
+        for line in (server.folder / "log").read_text().splitlines():
+            if '"New replica set config in use"' in line:
+                config = json.loads(line)["attr"]["config"]
+                # An election writes the same version again, with its term.
+                found[config["version"]] = config
+    return [found[version] for version in sorted(found)]
 
 
 def votes_over_time(server: Mongod) -> list[int]:

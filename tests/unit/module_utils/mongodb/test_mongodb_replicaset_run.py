@@ -16,7 +16,8 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
     Wanted,
     WantedMember,
 )
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.replicaset import ReplicaSet
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.replicaset import converge
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.session import Session
 
 NOW = datetime(2026, 1, 1)
 NAMES = ["db0:27017", "db1:27017", "db2:27017"]
@@ -92,8 +93,8 @@ def one_member() -> dict[str, Any]:
 
 def run(fake: Fake, count: int = 3, has_login: bool = False, check: bool = False) -> list[str]:
     wanted = Wanted("rs0", tuple(WantedMember(name) for name in NAMES[:count]))
-    task = ReplicaSet(wanted, fake, "127.0.0.1:27017", has_login, check, clock=fake.clock, sleep=fake.sleep)
-    return [step.what for step in task.converge().steps]
+    session = Session(wanted, fake, "127.0.0.1:27017", has_login, check, clock=fake.clock, sleep=fake.sleep)
+    return [step.what for step in converge(session).steps]
 
 
 GROWN = [

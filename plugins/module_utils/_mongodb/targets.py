@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change without notice.
+# Pure: every member as it shall be in the end, and the server's rules for a whole configuration.
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
+    JOINING,
+    MAX_ID,
+    MAX_MEMBERS,
+    MAX_VOTERS,
+    Live,
+    Member,
+    Wanted,
+    WantedMember,
+    split_address,
+)
+
+# The server believes neither of a member that has data.
+FIXED = ("arbiter_only", "build_indexes")
+
+
+def targets_of(live: Live, wanted: Wanted) -> list[Member]:
+    """Members that stay keep their `_id`; others get one that no host has had."""
+    used = {member.id for member in live.config.members}
+    targets = []
+    # Data members are added before arbiters: in that order the numbers are the same when a run goes on.
+    for wish in sorted(wanted.members, key=lambda wish: bool(wish.given.get("arbiter_only"))):
+        member = live.config.find(wish.name) or live.config.find(live.renamed.get(wish.name, ""))
+        if member and not _replaced(member, wish, live):
+            targets.append(_target(member, wish))
+            continue
+        if member is None:
+            _check_empty(wish, live)
+        number = _new_id(live, used)
+        used.add(number)
+        targets.append(fresh(number, wish))
+    check(tuple(targets))
+    return targets
+
+
+def _new_id(live: Live, used: set[int]) -> int:
+    """Above every `_id` that was ever given.
+
+    The server keeps no history, but its version only grows: a set began with numbers below MAX_MEMBERS, and each one
+    given since was at most the version of that time with MAX_MEMBERS added. Where that runs out, what is remembered
+    has to do, and then what is free.
+    """
+    highest = max(live.highest_id, *used)
+    for number in (max(highest, live.config.version + MAX_MEMBERS - 1) + 1, highest + 1):
+        if number <= MAX_ID:
+            return number
+    return next(number for number in range(MAX_ID + 1) if number not in used)
+
+
+def _replaced(member: Member, wish: WantedMember, live: Live) -> bool:
+    """Whether this host has to leave and join anew, which only one without data may."""
+    differing = [key for key in FIXED if wish.given.get(key, getattr(member, key)) != getattr(member, key)]
+    if differing and live.states.get(member.name) != "uninitialised":
+        raise ScaleoutError(
+            f"{differing[0]} is {str(getattr(member, differing[0])).lower()} and cannot be changed on a member that"
+            " has data",
+            wish.name,
+            "take it from the list and run the task; stop it, empty its data directory, start it;"
+            " then list it again as it shall be",
+        )
+    return bool(differing)
+
+
+def _check_empty(wish: WantedMember, live: Live) -> None:
+    given = [key for key in FIXED if key in wish.given and wish.given[key] is (key == "arbiter_only")]
+    if given and live.states.get(wish.name) in ("member", "removed"):
+        raise ScaleoutError(
+            f"{given[0]} is for a member without data, and this one was in a replica set",
+            wish.name,
+            "stop it, empty its data directory, start it and run the task again",
+        )
+
+
+def is_short_for(name: str, full: str) -> bool:
+    """Whether a name is the first label of the other."""
+    (short, port), (host, other_port) = split_address(name), split_address(full)
+    return port == other_port and "." not in short and ":" not in short and host.startswith(f"{short}.")
+
+
+def _target(member: Member, wish: WantedMember) -> Member:
+    """A live member as it shall be: what is not given stays, unless it was never finished."""
+    host = member.host if wish.name == member.name or is_short_for(wish.name, member.name) else wish.name
+    if not member.joining:
+        return replace(member, host=host, **wish.given)
+    given = {"tags": unmarked(member.tags), **wish.given}
+    return replace(fresh(member.id, replace(wish, given=given)), host=host, other=member.other)
+
+
+def fresh(number: int, wish: WantedMember) -> Member:
+    """A new member: the server's defaults, and priority 0 where nothing else is legal."""
+    given = wish.given
+    passive = any(given.get(key) for key in ("arbiter_only", "hidden", "secondary_delay_secs"))
+    passive = passive or given.get("votes") == 0 or given.get("build_indexes") is False
+    defaults: dict[str, Any] = {"priority": 0} if passive else {}
+    if given.get("build_indexes") is False:
+        defaults["votes"] = 0
+    return Member(**{"id": number, "host": wish.name, **defaults, **given})
+
+
+def unmarked(value: Any) -> Any:
+    """Tags without our own."""
+    return {tag: text for tag, text in value.items() if tag != JOINING} if isinstance(value, dict) else value
+
+
+def check(members: tuple[Member, ...]) -> None:
+    """The server's rules for a configuration, told before anything is changed."""
+    for member in members:
+        _check_member(member)
+    if len(members) > MAX_MEMBERS:
+        raise ScaleoutError(f"{len(members)} members are listed, {MAX_MEMBERS} are possible", "members", "list fewer")
+    voters = sum(member.votes for member in members)
+    if voters > MAX_VOTERS:
+        raise ScaleoutError(
+            f"{voters} members would vote, {MAX_VOTERS} are possible",
+            "members",
+            "set votes and priority of the others to 0",
+        )
+    if not any(member.electable for member in members):
+        raise ScaleoutError("none of them could become primary", "members", "give one votes 1 and a priority above 0")
+
+
+def _check_member(member: Member) -> None:
+    needs_zero = {
+        "votes: 0": member.votes == 0,
+        "hidden": member.hidden,
+        "secondary_delay_secs": member.secondary_delay_secs > 0,
+        "arbiter_only": member.arbiter_only,
+        "build_indexes: false": not member.build_indexes,
+    }
+    for reason, holds in needs_zero.items():
+        if holds and member.priority != 0:
+            raise ScaleoutError(f"{reason} needs priority 0, not {member.priority:g}", member.name, "set it")
+    if member.arbiter_only and member.votes == 0:
+        raise ScaleoutError("an arbiter has to vote", member.name, "set votes to 1")
+    if not member.build_indexes and member.votes != 0:
+        raise ScaleoutError("build_indexes: false needs votes 0", member.name, "set votes to 0")

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change without notice.
+# Pure: what a backup is called, what may be restored where, what may follow which version.
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+
+SUFFIX = ".tar.zst"
+SERIES = ("4.4", "5.0", "6.0", "7.0", "8.0")
+
+
+class Version(NamedTuple):
+    """A version of the server."""
+
+    major: int
+    minor: int
+    patch: int
+
+    @property
+    def series(self) -> str:
+        """What data files and feature compatibility versions go by."""
+        return f"{self.major}.{self.minor}"
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+
+def parse_version(text: str) -> Version:
+    """The version in `6.0.5`, `db version v6.0.5` or a package's `7.0.14-1`."""
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
+    if not found:
+        raise ScaleoutError(f"no version of MongoDB is in {text[:80]!r}", "version", "it looks like 6.0.5")
+    return Version(*(int(number) for number in found.groups()))
+
+
+def expired(names: list[str], replica_set: str, keep: int) -> list[str]:
+    """Of the archives of this set all but the newest; their names are in the order of time."""
+    pattern = re.compile(rf"{re.escape(replica_set)}-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}")
+    return sorted(name for name in names if pattern.fullmatch(name))[:-keep]
+
+
+def check_restorable(manifest: dict[str, Any], program: Version) -> None:
+    """Data files are read by the version that wrote them and, with its compatibility, by the next."""
+    series = manifest["feature_compatibility_version"]
+    if program.series != series and successor(series) != program.series:
+        following = successor(series)
+        raise ScaleoutError(
+            f"the backup has the feature compatibility version {series}, and mongod here is {program}",
+            "version",
+            f"install a mongod {series}{f' or {following}' if following else ''} first",
+        )
+
+
+def successor(series: str) -> str:
+    """The next series, empty where none is known."""
+    following = dict(zip(SERIES, SERIES[1:]))
+    return following.get(series, "")
+
+
+def upgrade_problem(running: Version, compatibility: str, target: Version) -> tuple[str, str] | None:
+    """Why a member cannot go from the running version to the target, and what to do; None where it can."""
+    if target.series == running.series and target >= running:
+        return None
+    if target < running:
+        return (
+            f"it runs {running}, and {target} is older: a downgrade is not done here",
+            "give the version that runs, or a newer one; to go back to older data restore a backup",
+        )
+    following = successor(running.series)
+    if target.series != following:
+        return (
+            f"it runs {running}, and {target} skips a version",
+            f"upgrade to {following} first, one major version at a time"
+            if following
+            else f"no successor of {running.series} is known here",
+        )
+    if compatibility != running.series:
+        return (
+            f"its feature compatibility version is {compatibility}; {target} needs that of {running}, {running.series}",
+            f"run the upgrade playbook for {running.series} with mongodb_set_fcv=true first",
+        )
+    return None

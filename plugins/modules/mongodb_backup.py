@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mongodb_backup
+short_description: Back up a member of a MongoDB replica set
+version_added: 0.1.0
+description:
+  - Locks the member (C(fsyncLock)), copies its data files to one archive (C(.tar.zst)) and unlocks it, whatever happens meanwhile. The archive
+    is consistent, and M(scaleout.webapp.mongodb_restore) makes data of it again.
+  - Runs on the member's host, as root. A secondary takes no writes while it is locked and catches up afterwards; a primary would make all
+    writers wait.
+  - Beside the archive is a manifest with its checksum, its versions and the point in time; an archive without a manifest is not whole.
+  - Every run makes an archive.
+options:
+  data_path:
+    description: The folder of the member's data.
+    type: path
+    required: true
+  path:
+    description: The folder of the archives. It is made with mode 0700.
+    type: path
+    required: true
+  keep:
+    description: How many archives of this replica set are kept there.
+    type: int
+    default: 7
+extends_documentation_fragment:
+  - scaleout.webapp.mongodb_login
+attributes:
+  check_mode:
+    support: full
+    description: Tells what would be removed; no archive is made.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+requirements:
+  - tar and zstd
+seealso:
+  - module: scaleout.webapp.mongodb_restore
+author:
+  - The scaleout.webapp builders (@scaleout)
+"""
+
+EXAMPLES = r"""
+- name: Back up a secondary
+  scaleout.webapp.mongodb_backup:
+    login_user: admin
+    login_password: "{{ mongodb_admin_password }}"
+    data_path: /var/lib/mongodb
+    path: /var/backups/mongodb
+"""
+
+RETURN = r"""
+archive:
+  description: The archive, empty in check mode.
+  returned: success
+  type: str
+  sample: /var/backups/mongodb/rs0-20260101T000000Z.tar.zst
+manifest:
+  description: What is known of the archive, empty in check mode.
+  returned: success
+  type: dict
+  sample: {replica_set: rs0, version: 6.0.5, feature_compatibility_version: "6.0", size: 1234567}
+removed:
+  description: Older archives that were removed, or would be.
+  returned: success
+  type: list
+  elements: str
+what:
+  description: What is wrong.
+  returned: failure
+  type: str
+where:
+  description: The member or folder concerned.
+  returned: failure
+  type: str
+fix:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
+    LOGIN_SPEC,
+    LOGIN_TOGETHER,
+    login_of,
+)
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import load_driver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.backup import back_up, clean, facts
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **LOGIN_SPEC,
+            "data_path": {"type": "path", "required": True},
+            "path": {"type": "path", "required": True},
+            "keep": {"type": "int", "default": 7},
+        },
+        required_together=LOGIN_TOGETHER,
+        supports_check_mode=True,
+    )
+    params = module.params
+    missing = load_driver()
+    if missing:
+        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
+    if params["keep"] < 1:
+        module.fail_json(msg=f"keep is {params['keep']}: at least 1 archive is kept")
+    folder = Path(params["path"])
+    place = (params["login_host"], params["login_port"])
+    try:
+        login = login_of(params)
+        replica_set = facts(*place, login)["replica_set"]
+        if module.check_mode:
+            removed = clean(folder, replica_set, params["keep"], check=True)
+            module.exit_json(changed=True, archive="", manifest={}, removed=removed)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        clean(folder, replica_set, params["keep"], check=False)
+        manifest = back_up(*place, login, Path(params["data_path"]), folder)
+        removed = clean(folder, replica_set, params["keep"], check=False)
+    except ScaleoutError as error:
+        module.fail_json(msg=str(error), **error.data())
+    module.exit_json(changed=True, archive=str(folder / manifest["archive"]), manifest=manifest, removed=removed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mongodb_fcv
+short_description: Check and set the feature compatibility version of a MongoDB replica set
+version_added: 0.1.0
+description:
+  - Without options reads what every member runs, and the feature compatibility version (FCV) of the set.
+  - With O(upgrade_to) refuses a version that its members cannot be upgraded to, before anything is installed.
+  - With O(version) sets the FCV, once all members run that version. The way back is then a restore.
+  - Any member can be asked. Every member with data has to answer by its own address from the host that runs the task.
+options:
+  upgrade_to:
+    description:
+      - The version that is about to be installed, for instance V(7.0.14), or the first line of C(mongod --version).
+      - An older one is refused, and so is one that is more than one major version ahead, or one ahead while the FCV is still of the past.
+    type: str
+  version:
+    description: The wanted FCV, for instance V(7.0). It is that of the running version.
+    type: str
+  wait_timeout:
+    description: Seconds that setting it may take.
+    type: int
+    default: 60
+extends_documentation_fragment:
+  - scaleout.webapp.mongodb_login
+attributes:
+  check_mode:
+    support: full
+    description: Tells whether the FCV would change.
+  diff_mode:
+    support: full
+    description: Shows the FCV before and after.
+seealso:
+  - module: scaleout.webapp.mongodb_replicaset
+author:
+  - The scaleout.webapp builders (@scaleout)
+"""
+
+EXAMPLES = r"""
+- name: See whether 7.0.14 may be installed
+  scaleout.webapp.mongodb_fcv:
+    login_user: admin
+    login_password: "{{ mongodb_admin_password }}"
+    upgrade_to: 7.0.14
+
+- name: Let all of its features be used, once all members run it
+  scaleout.webapp.mongodb_fcv:
+    login_user: admin
+    login_password: "{{ mongodb_admin_password }}"
+    version: "7.0"
+"""
+
+RETURN = r"""
+version:
+  description: The FCV; in check mode what it would be.
+  returned: success
+  type: str
+  sample: "6.0"
+running:
+  description: What every member with data runs.
+  returned: success
+  type: dict
+  sample: {"db1:27017": 6.0.24, "db2:27017": 6.0.24}
+what:
+  description: What is wrong.
+  returned: failure
+  type: str
+where:
+  description: The member or option concerned.
+  returned: failure
+  type: str
+fix:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
+    LOGIN_SPEC,
+    LOGIN_TOGETHER,
+    login_of,
+    seed_of,
+)
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, load_driver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.compatibility import (
+    check_settable,
+    check_upgrade,
+    look,
+    set_version,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **LOGIN_SPEC,
+            "upgrade_to": {"type": "str"},
+            "version": {"type": "str"},
+            "wait_timeout": {"type": "int", "default": 60},
+        },
+        required_together=LOGIN_TOGETHER,
+        supports_check_mode=True,
+    )
+    params = module.params
+    missing = load_driver()
+    if missing:
+        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
+    client = None
+    try:
+        client = Client(login_of(params))
+        found = look(client, seed_of(params))
+        if params["upgrade_to"]:
+            check_upgrade(found, params["upgrade_to"])
+        wanted = params["version"] or found.compatibility
+        changed = wanted != found.compatibility
+        if changed:
+            check_settable(found, wanted)
+        if changed and not module.check_mode:
+            set_version(client, found, wanted, params["wait_timeout"])
+    except ScaleoutError as error:
+        module.fail_json(msg=str(error), **error.data())
+    finally:
+        if client:
+            client.close()
+    before, after = f"{found.compatibility}\n", f"{wanted}\n"
+    module.exit_json(
+        changed=changed,
+        version=wanted,
+        running={name: str(version) for name, version in found.running.items()},
+        diff={"before_header": "feature compatibility version", "before": before, "after": after},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mongodb_restore
+short_description: Make of a backup the data of a new MongoDB replica set
+version_added: 0.1.0
+description:
+  - Unpacks an archive of M(scaleout.webapp.mongodb_backup) into a folder that a member can start with, and changes nothing that runs.
+  - Checks the archive's checksum and version. Brings the data up to the end of the oplog in the archive, takes away what it knows of its old
+    replica set (so that it can become another one, with other hosts) and gives the administrator the password of today. The C(mongod) that
+    does it is reached over a socket that only root and its own user can open.
+  - Runs as root. To use the folder stop C(mongod), put it in place of the data and initiate a replica set, as the role's C(restore) does.
+options:
+  archive:
+    description: The archive, on the host. Its manifest is beside it.
+    type: path
+    required: true
+  path:
+    description: The folder to make. One that is there is replaced.
+    type: path
+    required: true
+  program:
+    description: The C(mongod) that will run with the data.
+    type: path
+    required: true
+  storage:
+    description: The part C(storage) of its configuration. C(dbPath) in it is left aside.
+    type: dict
+    default: {}
+  user:
+    description: The account that C(mongod) runs as.
+    type: str
+    default: mongodb
+  admin_user:
+    description: The administrator, in the database C(admin), with the role C(root).
+    type: str
+    required: true
+  admin_password:
+    description: The password.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Checks the archive; nothing is unpacked.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+requirements:
+  - tar and zstd
+  - PyMongo 3.11 or later
+seealso:
+  - module: scaleout.webapp.mongodb_backup
+author:
+  - The scaleout.webapp builders (@scaleout)
+"""
+
+EXAMPLES = r"""
+- name: Prepare the data of a backup
+  scaleout.webapp.mongodb_restore:
+    archive: /var/backups/mongodb/rs0-20260101T000000Z.tar.zst
+    path: /var/lib/mongodb.restore
+    program: /usr/bin/mongod
+    admin_user: admin
+    admin_password: "{{ mongodb_admin_password }}"
+"""
+
+RETURN = r"""
+manifest:
+  description: What is known of the archive.
+  returned: success
+  type: dict
+  sample: {replica_set: rs0, version: 6.0.5, feature_compatibility_version: "6.0", size: 1234567}
+what:
+  description: What is wrong.
+  returned: failure
+  type: str
+where:
+  description: The file or folder concerned.
+  returned: failure
+  type: str
+fix:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import load_driver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.restore import (
+    check_archive,
+    prepare,
+    read_manifest,
+    unpack,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "archive": {"type": "path", "required": True},
+            "path": {"type": "path", "required": True},
+            "program": {"type": "path", "required": True},
+            "storage": {"type": "dict", "default": {}},
+            "user": {"type": "str", "default": "mongodb"},
+            "admin_user": {"type": "str", "required": True},
+            "admin_password": {"type": "str", "required": True, "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    missing = load_driver()
+    if missing:
+        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
+    archive, target = Path(params["archive"]), Path(params["path"])
+    try:
+        manifest = read_manifest(archive)
+        check_archive(archive, manifest, params["program"])
+        if not module.check_mode:
+            unpack(archive, target, params["user"])
+            admin = (params["admin_user"], params["admin_password"])
+            prepare(params["program"], target, params["storage"], params["user"], admin)
+    except ScaleoutError as error:
+        module.fail_json(msg=str(error), **error.data())
+    module.exit_json(changed=True, manifest=manifest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mongodb_stepdown
+short_description: Have a MongoDB member that is primary step down
+version_added: 0.1.0
+description:
+  - Makes sure that the member it is started on is not the primary, as before a restart. On any other member there is nothing to do.
+  - Waits until an electable secondary has caught up, has the primary step down, and waits until another member takes writes.
+  - Where nobody can take over, nothing is done and each member is named with the reason, unless O(force) is set.
+  - Run it on one host at a time; of several at once, the next one could be elected and step down too.
+  - With authentication on it needs a user with the role C(clusterManager).
+options:
+  stepdown_secs:
+    description:
+      - Seconds for which the member does not stand for election again, unless it is restarted.
+      - The server does not tell who stands aside like that. Where every other member does, there is no primary until the first is back.
+    type: int
+    default: 60
+  secondary_catch_up_secs:
+    description:
+      - Seconds that the server waits for an electable secondary to catch up, and refuses writes meanwhile.
+      - The member that shall take over may not be further behind when it starts. It has to be below O(stepdown_secs).
+    type: int
+    default: 10
+  force:
+    description:
+      - Whether the member steps down also where no electable secondary has caught up.
+      - The set may then be without a primary until O(stepdown_secs) are over, and what no other member has may be rolled back.
+    type: bool
+    default: false
+  wait_timeout:
+    description: Seconds that the whole task may take, waiting for a successor and for its election.
+    type: int
+    default: 60
+extends_documentation_fragment:
+  - scaleout.webapp.mongodb_login
+attributes:
+  check_mode:
+    support: full
+    description: Where no server answers yet, or PyMongo is not installed yet, there is nothing to do.
+  diff_mode:
+    support: full
+    description: Shows the primary before and after; in check mode nobody knows who is going to be elected.
+seealso:
+  - module: scaleout.webapp.mongodb_replicaset
+  - module: scaleout.webapp.mongodb_replicaset_info
+author:
+  - The scaleout.webapp builders (@scaleout)
+"""
+
+EXAMPLES = r"""
+- name: Have another member be primary before this one is restarted
+  scaleout.webapp.mongodb_stepdown:
+    login_user: admin
+    login_password: "{{ mongodb_admin_password }}"
+
+- name: The same without a login, with more time for a secondary far behind
+  scaleout.webapp.mongodb_stepdown:
+    stepdown_secs: 300
+    secondary_catch_up_secs: 30
+    wait_timeout: 120
+"""
+
+RETURN = r"""
+old_primary:
+  description: Address of the primary before, empty where there was none.
+  returned: success
+  type: str
+  sample: db1:27017
+primary:
+  description: Address of the primary now, empty where there is none, and in check mode where it would change.
+  returned: success
+  type: str
+  sample: db2:27017
+what:
+  description: What is wrong.
+  returned: failure
+  type: str
+where:
+  description: The server or option concerned.
+  returned: failure
+  type: str
+fix:
+  description: What to do about it.
+  returned: failure
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
+    LOGIN_SPEC,
+    LOGIN_TOGETHER,
+    login_of,
+    seed_of,
+)
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver, load_driver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.stepdown import StepDown
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **LOGIN_SPEC,
+            "stepdown_secs": {"type": "int", "default": 60},
+            "secondary_catch_up_secs": {"type": "int", "default": 10},
+            "force": {"type": "bool", "default": False},
+            "wait_timeout": {"type": "int", "default": 60},
+        },
+        required_together=LOGIN_TOGETHER,
+        supports_check_mode=True,
+    )
+    params = module.params
+    missing = load_driver()
+    if missing and not module.check_mode:
+        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
+    client: Client | NoDriver = NoDriver()
+    try:
+        if not missing:
+            client = Client(login_of(params))
+        own = {name: params[name] for name in ("stepdown_secs", "secondary_catch_up_secs", "force", "wait_timeout")}
+        done = StepDown(client, seed_of(params), check=module.check_mode, **own).run()
+    except ScaleoutError as error:
+        module.fail_json(msg=str(error), **error.data())
+    finally:
+        client.close()
+    for warning in done.warnings:
+        module.warn(warning)
+    before, after = {"primary": done.old_primary}, {"primary": done.primary}
+    module.exit_json(
+        changed=done.changed,
+        old_primary=done.old_primary,
+        primary=done.primary,
+        diff={"before": before, "after": after} if done.changed else {},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Backups and their locks, what is made of them, and feature compatibility versions, with a real server."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.mongodb.mongods import REPOSITORY, Mongod, Start, replica_set, run_module, wait_for
+
+
+def back_up(server: Mongod, folder: Path, check: bool = False, **more: Any) -> dict[str, Any]:
+    return run_module("mongodb_backup", backup_arguments(server, folder, **more), check)
+
+
+def backup_arguments(server: Mongod, folder: Path, **more: Any) -> dict[str, Any]:
+    data = str(server.folder / "data")
+    return {"login_port": server.port, "data_path": data, "path": str(folder), **more}
+
+
+def restore(program: str, archive: str, target: Path, check: bool = False) -> dict[str, Any]:
+    arguments = {"archive": archive, "path": str(target), "program": program, "user": getpass.getuser()}
+    return run_module("mongodb_restore", {**arguments, "admin_user": "admin", "admin_password": "of today"}, check)
+
+
+def contents(server: Mongod) -> dict[str, Any]:
+    with server.client() as client:
+        return dict(client.shop.command("dbHash")["collections"])
+
+
+def is_locked(server: Mongod) -> bool:
+    return bool(server.ask("currentOp").get("fsyncLock"))
+
+
+@pytest.fixture
+def member(start: Start) -> Mongod:
+    (server,) = start(1)
+    assert not replica_set(server, [server]).get("failed")
+    with server.client() as client:
+        client.shop.things.insert_many([{"_id": number} for number in range(1000)])
+    return server
+
+
+def test_a_backup_is_data_again(member: Mongod, program: str, tmp_path: Path) -> None:
+    folder, target = tmp_path / "backups", tmp_path / "restored" / "data"
+    target.parent.mkdir()
+    assert back_up(member, folder, check=True)["changed"]
+    assert not folder.exists()
+    expected = contents(member)
+    made = back_up(member, folder)
+    assert not made.get("failed"), made["msg"]
+    assert made["manifest"]["feature_compatibility_version"] == "6.0"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert not is_locked(member)
+    with member.client() as client:
+        client.drop_database("shop")
+
+    assert not restore(program, made["archive"], target, check=True).get("failed")
+    assert not target.exists()
+    prepared = restore(program, made["archive"], target)
+    assert not prepared.get("failed"), prepared["msg"]
+    # What it was a member of is forgotten: it becomes the first member of another set.
+    other = Mongod(program, target.parent, "rs9")
+    try:
+        other.start()
+        founded = replica_set(other, [other], replica_set="rs9")
+        assert not founded.get("failed"), founded["msg"]
+        assert contents(other) == expected
+        with other.client(username="admin", password="of today") as client:
+            assert client.shop.things.count_documents({}) == 1000
+    finally:
+        other.stop()
+
+
+def test_damaged_archives_are_refused(member: Mongod, program: str, tmp_path: Path) -> None:
+    archive = Path(back_up(member, tmp_path / "backups")["archive"])
+    manifest = Path(f"{archive}.json")
+    with archive.open("ab") as stream:
+        stream.write(b"x")
+    assert "it is damaged" in restore(program, str(archive), tmp_path / "data")["fix"]
+    known = {**json.loads(manifest.read_text()), "feature_compatibility_version": "4.4"}
+    manifest.write_text(json.dumps(known))
+    assert "install a mongod 4.4 or 5.0" in restore(program, str(archive), tmp_path / "data")["fix"]
+    manifest.unlink()
+    assert "is not whole" in restore(program, str(archive), tmp_path / "data")["what"]
+    assert not (tmp_path / "data").exists()
+
+
+def test_only_so_many_are_kept(member: Mongod, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    made = []
+    for _number in range(3):
+        made.append(Path(back_up(member, folder, keep=2)["archive"]))
+        # Archives are named by the second.
+        time.sleep(1)
+    assert sorted(folder.glob("*.zst")) == made[1:]
+    assert len(list(folder.iterdir())) == 4
+
+
+def test_a_killed_backup_leaves_no_lock(member: Mongod, tmp_path: Path) -> None:
+    folder, tools = tmp_path / "backups", tmp_path / "bin"
+    tools.mkdir()
+    (tools / "zstd").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tools / "zstd").chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "plugins" / "modules" / "mongodb_backup.py")],
+        stdin=subprocess.PIPE,
+        env={
+            **os.environ,
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "PYTHONPATH": str(REPOSITORY / ".ansible" / "collections"),
+        },
+        start_new_session=True,
+    )
+    assert process.stdin
+    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": backup_arguments(member, folder)}).encode())
+    process.stdin.close()
+    wait_for(lambda: is_locked(member))
+    second = back_up(member, folder)
+    assert "somebody else holds the lock" in second["what"]
+    # Its whole process group, as a lost connection does.
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    wait_for(lambda: not is_locked(member))
+    assert not back_up(member, folder).get("failed")
+    assert not list(folder.glob("*.partial"))
+
+
+def test_feature_compatibility(member: Mongod) -> None:
+    def ask(check: bool = False, **arguments: Any) -> dict[str, Any]:
+        return run_module("mongodb_fcv", {"login_port": member.port, **arguments}, check)
+
+    assert ask()["running"] == {member.address: "6.0.5"}
+    assert not ask(upgrade_to="db version v6.0.24").get("failed")
+    assert not ask(upgrade_to="7.0.1").get("failed")
+    assert "skips" in ask(upgrade_to="8.0.1")["what"]
+    assert "downgrade" in ask(upgrade_to="5.0.4")["what"]
+    member.ask("setFeatureCompatibilityVersion", "5.0")
+    assert "feature compatibility version is 5.0" in ask(upgrade_to="7.0.1")["what"]
+    assert ask(check=True, version="6.0")["changed"]
+    assert ask()["version"] == "5.0"
+    assert ask(version="6.0")["changed"]
+    assert not ask(version="6.0")["changed"]
+    assert "not all members run 7.0" in ask(version="7.0")["what"]

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which version may follow which, what may be restored where, which archives go."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.compatibility import (
+    Found,
+    check_settable,
+    check_upgrade,
+)
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.model import (
+    Version,
+    check_restorable,
+    expired,
+    parse_version,
+    upgrade_problem,
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["6.0.5", "db version v6.0.5\nBuild Info: {}", "6.0.5-1", "mongodb-linux-debian12-6.0.5.tgz"]
+)
+def test_versions_are_found(text: str) -> None:
+    assert parse_version(text) == Version(6, 0, 5)
+
+
+def test_text_without_a_version_is_refused() -> None:
+    with pytest.raises(ScaleoutError, match="no version of MongoDB"):
+        parse_version("7.0")
+
+
+@pytest.mark.parametrize(
+    ("running", "compatibility", "target"),
+    [
+        ("6.0.5", "6.0", "6.0.5"),
+        ("6.0.5", "5.0", "6.0.24"),
+        ("5.0.4", "5.0", "6.0.5"),
+        ("7.0.14", "7.0", "8.0.1"),
+        ("8.2.1", "8.2", "8.2.2"),
+    ],
+)
+def test_upgrades_that_are_possible(running: str, compatibility: str, target: str) -> None:
+    assert upgrade_problem(parse_version(running), compatibility, parse_version(target)) is None
+
+
+@pytest.mark.parametrize(
+    ("running", "compatibility", "target", "said"),
+    [
+        ("6.0.5", "6.0", "6.0.4", "older"),
+        ("6.0.5", "5.0", "5.0.9", "older"),
+        ("5.0.4", "5.0", "7.0.1", "skips"),
+        ("6.0.5", "5.0", "7.0.1", "feature compatibility version is 5.0"),
+        ("8.2.1", "8.2", "9.0.0", "skips"),
+    ],
+)
+def test_upgrades_that_are_refused(running: str, compatibility: str, target: str, said: str) -> None:
+    problem = upgrade_problem(parse_version(running), compatibility, parse_version(target))
+    assert problem is not None
+    assert said in problem[0]
+
+
+@pytest.mark.parametrize("program", ["6.0.5", "7.0.1"])
+def test_data_is_read_by_its_version_and_the_next(program: str) -> None:
+    check_restorable({"feature_compatibility_version": "6.0"}, parse_version(program))
+
+
+@pytest.mark.parametrize("program", ["5.0.4", "8.0.0"])
+def test_data_is_not_read_by_others(program: str) -> None:
+    with pytest.raises(ScaleoutError, match=r"Install a mongod 6\.0 or 7\.0"):
+        check_restorable({"feature_compatibility_version": "6.0"}, parse_version(program))
+
+
+def test_the_newest_archives_of_the_set_stay() -> None:
+    names = [f"rs0-2026010{day}T000000Z.tar.zst" for day in (3, 1, 2)]
+    others = ["rs0-other-20250101T000000Z.tar.zst", "rs0-mine.tar.zst"]
+    assert expired(names + others, "rs0", 2) == ["rs0-20260101T000000Z.tar.zst"]
+    assert expired(names + others, "rs0", 3) == []
+
+
+def test_the_version_is_set_when_all_run_it() -> None:
+    found = Found("a", "5.0", "", {"a": Version(6, 0, 5), "b": Version(5, 0, 4)})
+    with pytest.raises(ScaleoutError, match=r"not all members run 6.0: b runs 5.0.4"):
+        check_settable(found, "6.0")
+    check_settable(Found("a", "5.0", "", {"a": Version(6, 0, 5)}), "6.0")
+
+
+def test_a_change_under_way_comes_first() -> None:
+    found = Found("a", "5.0", "6.0", {"a": Version(6, 0, 5)})
+    with pytest.raises(ScaleoutError, match=r"to 6.0 has not come to its end"):
+        check_upgrade(found, "6.0.24")
