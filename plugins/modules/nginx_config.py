@@ -18,10 +18,6 @@ description:
   - A reload that an earlier run did not get to, or that died half-way, is noticed and done, since the running generation is asked for.
   - When nginx does not run, the files are tested and written, and nothing is started.
 options:
-  path:
-    description: The main file that the nginx master reads. Relative includes start from its folder.
-    type: path
-    default: /etc/nginx/nginx.conf
   main:
     description:
       - Content of the main file.
@@ -31,35 +27,117 @@ options:
   files:
     description:
       - Content of the other files, by path relative to V(@TREE@). The placeholders serve here too.
+      - V(@HTTP2_LISTEN@) at the end of a C(listen) and V(@HTTP2@) in a line of its own become what this version of nginx wants for HTTP/2.
       - They are world-readable; put no secret here.
     type: dict
     default: {}
-  tree:
-    description: Name of the folder beside O(path) that holds the files, one folder per generation. It belongs to this module.
-    type: str
-    default: scaleout.d
-  generation_url:
+  upstreams:
     description:
-      - Where the running nginx answers with its generation, usually on loopback.
-      - One of the files must say so, as with C(return 200 @GENERATION@;).
-    type: str
-    required: true
-  executable:
-    description: The nginx program.
-    type: str
-    default: nginx
-  pid_file:
-    description: Where the nginx master writes its process ID. The reload is a C(HUP) signal to it, with or without systemd.
-    type: path
-    default: /run/nginx.pid
-  error_log:
-    description: The error log of the running nginx, where the reason of a failed reload is read.
-    type: path
-    default: /var/log/nginx/error.log
-  timeout:
-    description: Seconds that a reload may take.
-    type: int
-    default: 15
+      - Pools of processes. The module renders them, and what sticky ones need, into C(@TREE@/upstreams.conf).
+      - Servers that M(scaleout.webapp.nginx_upstream) drained stay drained.
+      - For a sticky upstream C(NAME) with the cookie C(COOKIE), a location writes C(proxy_pass http://$COOKIE_upstream;),
+        C(add_header Set-Cookie $COOKIE_set_cookie always;) and C(error_page 502 504 = @rescue;). The rescue answers with the
+        status in C($COOKIE_give_up) where that is not empty, else it has C(proxy_pass http://NAME;).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Its name for C(proxy_pass).
+        type: str
+        required: true
+      servers:
+        description: The processes. Those of different addresses take turns, so that a retry goes to another host.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          name:
+            description: Its name within the upstream. Address and port if absent.
+            type: str
+          host:
+            description: Inventory name of its host, by which it can be drained.
+            type: str
+          address:
+            description: IP address or host name. A sticky upstream needs IP addresses.
+            type: str
+            required: true
+          port:
+            description: TCP port.
+            type: int
+            required: true
+          weight:
+            description: Its share of the requests, beside the weights of the others. 1 if absent.
+            type: int
+          backup:
+            description: Whether it gets requests only when no other server can take them. V(false) if absent.
+            type: bool
+      method:
+        description: How requests are spread, as nginx calls it. V(round_robin) if absent.
+        type: str
+        choices: [round_robin, least_conn, ip_hash, hash]
+      key:
+        description: What the method V(hash) looks at, such as V($request_uri).
+        type: str
+      consistent:
+        description: Whether the method V(hash) moves few keys when servers come and go. V(true) if absent.
+        type: bool
+      max_fails:
+        description: Failed attempts within O(upstreams[].fail_timeout) after which a server is left out for as long. 3 if absent.
+        type: int
+      fail_timeout:
+        description: Seconds; see O(upstreams[].max_fails). 5 if absent.
+        type: int
+      keepalive:
+        description: Idle connections that a worker keeps; at least two per server are kept. 64 if absent.
+        type: int
+      keepalive_timeout:
+        description: Seconds that an idle connection is kept; less than the server keeps it. 4 if absent.
+        type: int
+      sticky_cookie:
+        description:
+          - Name of the cookie that binds a visitor to the server that answered first. Not sticky if absent.
+          - Nginx 1.29.6 and later does it by its own directive C(sticky).
+        type: str
+      sticky_secure:
+        description: Whether that directive sends the cookie over TLS only. Without the directive the request's scheme decides.
+        type: bool
+      health_path:
+        description: Path that a healthy server answers with O(upstreams[].health_status). A connection suffices if absent.
+        type: str
+      health_status:
+        description: See O(upstreams[].health_path). 200 if absent.
+        type: int
+  certificates:
+    description:
+      - Certificates and keys, written as C(@TREE@/tls/NAME.crt) and C(@TREE@/tls/NAME.key), the key with mode 0600.
+      - They are a part of the configuration, so a new certificate is tested, switched and, if need be, restored with it.
+      - Before anything is written, a TLS handshake in memory shows that the key belongs to the certificate, and that it is valid now for each
+        of the O(certificates[].domains).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the files.
+        type: str
+        required: true
+      certificate:
+        description: The certificate and those of its issuers but the last, as PEM.
+        type: str
+      key:
+        description: Its private key, as PEM and not encrypted.
+        type: str
+      certificate_file:
+        description: File on the task's host, in place of O(certificates[].certificate).
+        type: path
+      key_file:
+        description: File on the task's host, in place of O(certificates[].key).
+        type: path
+      domains:
+        description: Host names that it must be valid for.
+        type: list
+        elements: str
+        required: true
 attributes:
   check_mode:
     support: full
@@ -67,6 +145,8 @@ attributes:
   diff_mode:
     description: Shows the difference of each file.
     support: full
+extends_documentation_fragment:
+  - scaleout.webapp.nginx_process
 author:
   - The scaleout.webapp builders (@scaleout)
 """
@@ -128,66 +208,98 @@ line:
   type: int
 """
 
-from http.client import HTTPException
+from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import open_url
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.client import Client
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.certificate import check_certificate
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.converge import converge
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import Change, NginxConfigError
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import desire
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import with_upstreams
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import NginxConfigError
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import desire, for_version
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import (
+    PROCESS_SPEC,
+    client_of,
+    differences,
+)
+
+SERVER: dict[str, Any] = {
+    "name": {"type": "str"},
+    "host": {"type": "str"},
+    "address": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "weight": {"type": "int"},
+    "backup": {"type": "bool"},
+}
+UPSTREAM: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "servers": {"type": "list", "elements": "dict", "required": True, "options": SERVER},
+    "method": {"type": "str", "choices": ["round_robin", "least_conn", "ip_hash", "hash"]},
+    "key": {"type": "str", "no_log": False},
+    "consistent": {"type": "bool"},
+    "max_fails": {"type": "int"},
+    "fail_timeout": {"type": "int"},
+    "keepalive": {"type": "int"},
+    "keepalive_timeout": {"type": "int"},
+    "sticky_cookie": {"type": "str"},
+    "sticky_secure": {"type": "bool"},
+    "health_path": {"type": "str"},
+    "health_status": {"type": "int"},
+}
+CERTIFICATE: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "certificate": {"type": "str"},
+    "key": {"type": "str", "no_log": True},
+    "certificate_file": {"type": "path"},
+    "key_file": {"type": "path", "no_log": False},
+    "domains": {"type": "list", "elements": "str", "required": True},
+}
+EITHER = [("certificate", "certificate_file"), ("key", "key_file")]
 
 
-def fetch(url: str) -> str | None:
-    try:
-        with open_url(url, timeout=2, use_proxy=False, force=True) as answer:
-            return answer.read(100).decode(errors="replace")
-    except (OSError, ValueError, HTTPException):
-        return None
-
-
-def difference(change: Change) -> dict[str, str]:
-    return {
-        "before_header": change.path,
-        "after_header": change.path,
-        "before": change.before or "",
-        "after": change.after or "",
-    }
+def tls_files(certificates: list[dict[str, Any]]) -> dict[str, str]:
+    """The files of certificates that are fit to be served."""
+    files = {}
+    for given in certificates:
+        certificate, key = (given[text] or Path(given[file]).read_text(encoding="utf-8") for text, file in EITHER)
+        check_certificate(given["name"], certificate, key, given["domains"])
+        for kind, text in (("crt", certificate), ("key", key)):
+            files[f"tls/{given['name']}.{kind}"] = text.rstrip() + "\n"
+    return files
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": "/etc/nginx/nginx.conf"},
+            **PROCESS_SPEC,
             "main": {"type": "str", "required": True},
             "files": {"type": "dict", "default": {}},
-            "tree": {"type": "str", "default": "scaleout.d"},
-            "generation_url": {"type": "str", "required": True},
-            "executable": {"type": "str", "default": "nginx"},
-            "pid_file": {"type": "path", "default": "/run/nginx.pid"},
-            "error_log": {"type": "path", "default": "/var/log/nginx/error.log"},
-            "timeout": {"type": "int", "default": 15},
+            "upstreams": {"type": "list", "elements": "dict", "options": UPSTREAM},
+            "certificates": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": CERTIFICATE,
+                "required_one_of": EITHER,
+                "mutually_exclusive": EITHER,
+            },
         },
         supports_check_mode=True,
     )
 
-    def run(argv: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(argv)
-        return code, out + err
-
     params = module.params
-    client = Client(
-        path=params["path"],
-        tree=params["tree"],
-        pid_file=params["pid_file"],
-        error_log=params["error_log"],
-        timeout=params["timeout"],
-        run=run,
-        fetch=lambda: fetch(params["generation_url"]),
-    )
+    client = client_of(params, module.run_command)
     executable = module.get_bin_path(params["executable"], opt_dirs=["/usr/sbin", "/usr/local/sbin"])
     try:
-        desired = desire(params["main"], params["files"], params["tree"])
+        version = client.version(executable)
+        files = {
+            path: for_version(text, version) if isinstance(text, str) else text
+            for path, text in params["files"].items()
+        }
+        files.update(tls_files(params["certificates"]))
+        if params["upstreams"] is not None:
+            files = with_upstreams(files, params["upstreams"], client.read(), params["tree"], version)
+        desired = desire(params["main"], files, params["tree"])
         outcome = converge(desired, client, executable, module.check_mode)
     except NginxConfigError as error:
         place = {"file": error.file, "line": error.line} if error.file else {}
@@ -199,7 +311,7 @@ def main() -> None:
         module.warn(warning)
     module.exit_json(
         changed=outcome.plan.changed,
-        diff=[difference(change) for change in outcome.plan.changes],
+        diff=differences(outcome.plan.changes),
         generation=desired.generation,
         running=outcome.running.pid is not None,
         reloaded=outcome.plan.reload,

@@ -7,13 +7,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.connections import (
+    counts,
+    endpoints_of,
+    sockets_of,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import (
     Desired,
     Disk,
@@ -25,10 +32,13 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import
     explain,
     generation_in,
     is_generation,
+    is_secret,
     warnings_of,
 )
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.upstreams import Server
 
 ROLLBACK = "rollback.conf"
+FINISHING = " is shutting down"
 
 
 class Client:
@@ -93,17 +103,44 @@ class Client:
         answer = (self.fetch() or "").strip()
         return answer if is_generation(answer) else None
 
-    def _workers(self, master: int) -> set[int]:
+    def version(self, executable: str | None) -> tuple[int, ...]:
+        """Of the program; the oldest thinkable where it is not installed yet."""
+        output = self.run([executable, "-v"])[1] if executable else ""
+        found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", output)
+        return tuple(int(number) for number in found.groups()) if found else (0, 0, 0)
+
+    def _workers(self, master: int, title: str = "") -> set[int]:
+        """The workers, those that only finish what they have among them. The title may ask for more."""
         found = set()
         for folder in Path("/proc").iterdir():
             if not folder.name.isdigit():
                 continue
             child = f"\nPPid:\t{master}\n" in (_text(folder / "status") or "")
-            if child and (_text(folder / "cmdline") or "").startswith("nginx: worker process"):
+            if child and (_text(folder / "cmdline") or "").startswith(f"nginx: worker process{title}"):
                 found.add(int(folder.name))
         return found
 
+    def connections(self, servers: Sequence[Server]) -> dict[str, int]:
+        """By server, the connections of workers to it: requests in flight, and idle ones kept for more."""
+        pid = self._master()
+        wanted = {server.endpoint: endpoints_of(server.address, server.port) for server in servers}
+        tables = [_text(Path("/proc/net") / name) or "" for name in ("tcp", "tcp6")]
+        found = counts(wanted, sockets_of(self._workers(pid) if pid else ()), tables, sys.byteorder == "little")
+        return {server.name: found[server.endpoint] for server in servers}
+
     # What it does
+
+    def wait_idle(self, servers: Sequence[Server], seconds: float) -> dict[str, int]:
+        """Wait until no request is in flight to servers that get no new ones; what is left after that time."""
+        deadline = time.monotonic() + seconds
+        quiet = False
+        while True:
+            busy = {name: number for name, number in self.connections(servers).items() if number}
+            # Seen twice: a request just read by an old worker has no connection yet.
+            if (quiet and not busy) or time.monotonic() >= deadline:
+                return busy
+            quiet = not busy
+            time.sleep(0.2)
 
     def test(self, executable: str, desired: Desired) -> list[str]:
         """Let nginx read the whole configuration from a staging folder, where all else in its folder is linked."""
@@ -147,7 +184,9 @@ class Client:
             time.sleep(0.1)
             fresh = fresh or bool(self._workers(pid) - workers)
             answer = self._generation() if fresh and generation else None
-            if fresh and answer == generation:
+            # Old workers take connections until they are told to quit, a moment after the new ones started.
+            finishing = self._workers(pid) & workers <= self._workers(pid, FINISHING)
+            if fresh and answer == generation and finishing:
                 return
             messages, gave_up = emergencies(_tail(self.error_log, offset), pid)
         if messages:
@@ -195,7 +234,7 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
     with new.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        os.fchmod(stream.fileno(), 0o644)
+        os.fchmod(stream.fileno(), 0o600 if is_secret(path.name) else 0o644)
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())

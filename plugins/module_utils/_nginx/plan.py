@@ -22,6 +22,9 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model impor
 
 TREE = "@TREE@"
 GENERATION = "@GENERATION@"
+HTTP2 = "@HTTP2@"
+HTTP2_LISTEN = "@HTTP2_LISTEN@"
+HTTP2_DIRECTIVE = (1, 25, 1)
 
 _MARK = re.compile(r"^.*?\[emerg\] (\d+#\d+: )?")
 _PLACE = re.compile(r" in (?P<file>/\S+):(?P<line>\d+)$", re.MULTILINE)
@@ -29,6 +32,19 @@ _PLACE = re.compile(r" in (?P<file>/\S+):(?P<line>\d+)$", re.MULTILINE)
 
 def is_generation(text: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{16}", text) is not None
+
+
+def is_secret(path: str) -> bool:
+    """Whether a file holds a private key: only root reads it, and no difference shows it."""
+    return path.endswith(".key")
+
+
+def for_version(text: str, version: tuple[int, ...]) -> str:
+    """HTTP/2 as this version wants it."""
+    own_directive = version >= HTTP2_DIRECTIVE
+    return text.replace(HTTP2_LISTEN, "" if own_directive else " http2").replace(
+        HTTP2, "http2 on;" if own_directive else ""
+    )
 
 
 def desire(main: str, files: dict[str, str], tree: str) -> Desired:

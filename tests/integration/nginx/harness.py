@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import getpass
 import hashlib
 import json
 import os
@@ -19,6 +20,13 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[3]
+PLAYBOOK = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: scaleout.webapp.nginx, tasks_from: preflight}
+    - ansible.builtin.import_role: {name: scaleout.webapp.nginx, tasks_from: configure}
+"""
 
 
 def free_port() -> int:
@@ -65,9 +73,15 @@ class Nginx:
         return {str(path.relative_to(self.root)): path.read_text() for path in own if path.is_file()}
 
     def ask(
-        self, path: str, host: str = "www.example.com", method: str = "GET", body: bytes | None = None, **headers: str
+        self,
+        path: str,
+        host: str = "www.example.com",
+        method: str = "GET",
+        body: bytes | None = None,
+        source: str = "127.0.0.1",
+        **headers: str,
     ) -> Answer:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(source, 0))
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body=body, headers={"Host": host, **named})
@@ -100,7 +114,7 @@ class Backend:
     def __init__(self, name: str) -> None:
         self.name = name
         self.status = 200
-        self.hang_up_on_post = False
+        self.hangs_up_on: set[str] = set()
         self.connections: list[socket.socket] = []
         self.requests: list[str] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self))
@@ -131,7 +145,7 @@ def handler_of(backend: Backend) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             backend.requests.append(f"{self.command} {self.path}")
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.command == "POST" and backend.hang_up_on_post:
+            if self.command in backend.hangs_up_on:
                 self.close_connection = True
                 return
             if self.headers.get("Upgrade") == "websocket":
@@ -159,6 +173,36 @@ def handler_of(backend: Backend) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
 
     return Handler
+
+
+def apply_role(nginx: Nginx, variables: dict[str, Any]) -> dict[str, Any]:
+    """Check the variables and configure, as the role does on a host."""
+    playbook = nginx.root.parent / "play.yml"
+    playbook.write_text(PLAYBOOK)
+    usual = {
+        "nginx_user": getpass.getuser(),
+        "nginx_config_path": str(nginx.path),
+        "nginx_pid_file": str(nginx.pid_file),
+        "nginx_log_path": str(nginx.root),
+        "nginx_status_port": nginx.status_port,
+        "nginx_listen_addresses": ["127.0.0.1"],
+        "nginx_listen_ports": [nginx.port],
+        "nginx_max_fails": 2,
+        "nginx_fail_timeout": 1,
+    }
+    return run_ansible("ansible-playbook", str(playbook), "-e", json.dumps({**usual, **variables}))
+
+
+def run_module(nginx: Nginx, name: str, *options: str, **arguments: Any) -> dict[str, Any]:
+    """Run a module that acts on this nginx."""
+    usual = {
+        "path": str(nginx.path),
+        "pid_file": str(nginx.pid_file),
+        "error_log": str(nginx.error_log),
+        "generation_url": nginx.generation_url,
+    }
+    text = json.dumps({**usual, **arguments})
+    return run_ansible("ansible", "localhost", "-m", f"scaleout.webapp.{name}", "-a", text, *options)
 
 
 def run_ansible(*arguments: str) -> dict[str, Any]:

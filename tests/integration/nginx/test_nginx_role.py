@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import http.client
-import json
 import socket
 import threading
 import time
@@ -14,15 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.nginx.harness import Backend, Nginx, run_ansible
-
-PLAYBOOK = """
-- hosts: localhost
-  gather_facts: false
-  tasks:
-    - ansible.builtin.import_role: {name: scaleout.webapp.nginx, tasks_from: preflight}
-    - ansible.builtin.import_role: {name: scaleout.webapp.nginx, tasks_from: configure}
-"""
+from tests.integration.nginx.harness import Backend, Nginx, apply_role
 
 
 class Site:
@@ -35,18 +25,7 @@ class Site:
         self.static = folder / "public"
 
     def apply(self, **more: Any) -> dict[str, Any]:
-        playbook = self.folder / "play.yml"
-        playbook.write_text(PLAYBOOK)
         variables = {
-            "nginx_user": getpass.getuser(),
-            "nginx_config_path": str(self.nginx.path),
-            "nginx_pid_file": str(self.nginx.pid_file),
-            "nginx_log_path": str(self.nginx.root),
-            "nginx_status_port": self.nginx.status_port,
-            "nginx_listen_addresses": ["127.0.0.1"],
-            "nginx_listen_ports": [self.nginx.port],
-            "nginx_max_fails": 2,
-            "nginx_fail_timeout": 1,
             "nginx_upstreams": [
                 {
                     "name": "www-web",
@@ -73,7 +52,7 @@ class Site:
             ],
             **more,
         }
-        return run_ansible("ansible-playbook", str(playbook), "-e", json.dumps(variables))
+        return apply_role(self.nginx, variables)
 
     def count(self) -> int:
         return sum(len(item.requests) for item in self.backends)
@@ -102,6 +81,24 @@ def test_proxies_with_forwarded_headers(site: Site) -> None:
     assert (seen["Host"], seen["X-Forwarded-Host"]) == ("www.example.com", "www.example.com")
     assert (seen["X-Real-IP"], seen["X-Forwarded-For"], seen["X-Forwarded-Proto"]) == ("127.0.0.1", "127.0.0.1", "http")
     assert "Connection" not in seen
+
+
+def test_client_is_believed_to_trusted_proxies_only(site: Site) -> None:
+    def seen(source: str, **headers: Any) -> tuple[str, str, str]:
+        got = site.nginx.ask("/", source=source, **headers).json()["headers"]
+        assert got["X-Real-IP"] == got["X-Forwarded-For"]
+        return got["X-Forwarded-For"], got["X-Forwarded-Proto"], got["Host"]
+
+    said = {"X_Forwarded_For": "6.6.6.6, 203.0.113.7, 10.1.2.3", "X_Forwarded_Proto": "https"}
+    try:
+        assert site.apply(nginx_trusted_proxies=["127.0.0.2", "10.0.0.0/8", "2001:db8::/32"])["reloaded"]
+        assert seen("127.0.0.2", **said) == ("203.0.113.7", "https", "www.example.com")
+        assert seen("127.0.0.2") == ("127.0.0.2", "http", "www.example.com")
+        assert seen("127.0.0.2", X_Forwarded_Proto="javascript") == ("127.0.0.2", "http", "www.example.com")
+        assert seen("127.0.0.1", **said) == ("127.0.0.1", "http", "www.example.com")
+    finally:
+        site.apply()
+    assert seen("127.0.0.2", **said) == ("127.0.0.2", "http", "www.example.com")
 
 
 def test_both_backends_serve_over_kept_connections(site: Site) -> None:
@@ -211,14 +208,14 @@ def test_unhealthy_answer_goes_to_the_next(site: Site) -> None:
 
 def test_post_is_never_sent_twice(site: Site) -> None:
     for backend in site.backends:
-        backend.hang_up_on_post = True
+        backend.hangs_up_on = {"POST"}
     asked = site.count()
     try:
         assert site.nginx.ask("/once", method="POST", body=b"x").status == 502
         assert site.count() == asked + 1
     finally:
         for backend in site.backends:
-            backend.hang_up_on_post = False
+            backend.hangs_up_on = set()
 
 
 def test_no_request_fails_during_reloads(site: Site) -> None:
@@ -241,6 +238,19 @@ def test_no_request_fails_during_reloads(site: Site) -> None:
         stopped.set()
         thread.join()
     assert set(statuses) == {200}
+
+
+def test_the_check_of_a_balancer_asks_no_application_and_is_not_logged(site: Site) -> None:
+    asked = site.count()
+    assert site.nginx.ask("/", host="balancer.invalid", method="HEAD").status == 204
+    assert site.count() == asked
+    assert site.nginx.ask("/logged").status == 200
+    log = site.nginx.root / "access.log"
+    deadline = time.monotonic() + 10
+    while "/logged" not in log.read_text():
+        assert time.monotonic() < deadline, "nginx wrote no log"
+        time.sleep(0.1)
+    assert "balancer.invalid" not in log.read_text()
 
 
 def test_unknown_hosts_may_be_answered(site: Site) -> None:
@@ -271,6 +281,7 @@ def test_problems_are_told_together(site: Site) -> None:
             {"name": "a", "domains": ["https://x"], "default": True, "routes": [route]},
             {"name": "a", "domains": ["https://x"], "default": True, "routes": [{"path": "/"}]},
         ],
+        nginx_trusted_proxies=["192.0.2.0/24", "2001:db8::1", "proxy.example.com"],
         nginx_connect_timeout=5,
         nginx_next_upstream_tries=0,
         nginx_worker_connections=100000,
@@ -289,6 +300,7 @@ def test_problems_are_told_together(site: Site) -> None:
         "nginx_sites: a: the route api;: a.example.net is no origin; write scheme and host, as https://www.example.com.",
         "nginx_sites: a: X Y is no header, or its value has several lines.",
         "nginx_sites: a: the route / needs an upstream or a static_root.",
+        "nginx_trusted_proxies: proxy.example.com is no address or network; write 192.0.2.0/24 or 2001:db8::/32.",
         "nginx_connect_timeout is 5; 1 or 2 serve, since a request waits this long for each host that is off.",
         "nginx_next_upstream_tries and nginx_next_upstream_timeout must be at least 1:"
         " without a bound a request may visit every server.",

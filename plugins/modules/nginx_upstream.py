@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nginx_upstream
+short_description: Drain servers of nginx upstreams, or let them serve again
+version_added: 0.1.0
+description:
+  - Takes servers out of the upstreams that M(scaleout.webapp.nginx_config) wrote, on the balancer that runs the task, and puts them back.
+  - One call changes any number of servers with one reload. Nginx tests the new configuration first; it is seen to run
+    afterwards, and the earlier one is restored where it does not.
+  - An upstream always keeps a server that is active and answers. When one would lose its last, nothing is drained.
+  - The state is a part of the configuration on disk, so it survives reboots and later runs of M(scaleout.webapp.nginx_config).
+  - After draining the module waits until no request is in flight. It counts the connections of the nginx workers to the servers, in
+    C(/proc/net/tcp); old workers close idle ones when they are told to quit, so what is left are requests and WebSockets.
+options:
+  state:
+    description:
+      - V(drained) sends no request to the servers any more. Visitors that a cookie binds to one move to others.
+      - V(draining) sends only requests of visitors that a cookie binds to one. For upstreams that are not sticky it is the same as V(drained).
+      - V(active) lets them serve again.
+    type: str
+    choices: [active, draining, drained]
+    required: true
+  upstreams:
+    description: Only servers of these upstreams. Of all if empty.
+    type: list
+    elements: str
+    default: []
+  hosts:
+    description: Only servers of these hosts, by inventory name. Of all if empty.
+    type: list
+    elements: str
+    default: []
+  servers:
+    description: Only servers with these names. All if empty.
+    type: list
+    elements: str
+    default: []
+  wait_timeout:
+    description:
+      - Seconds to wait for requests in flight, for V(state=drained).
+      - The module succeeds also when some are left then, as WebSockets are that stay open; see RV(in_flight).
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    support: full
+    description: Also in check mode it asks whether other servers answer, and nginx tests the new configuration.
+  diff_mode:
+    support: full
+    description: Shows the difference of each file.
+extends_documentation_fragment:
+  - scaleout.webapp.nginx_process
+author:
+  - The scaleout.webapp builders (@scaleout)
+"""
+
+EXAMPLES = r"""
+- name: Take two hosts out of all upstreams
+  scaleout.webapp.nginx_upstream:
+    hosts: [app1, app2]
+    state: drained
+    wait_timeout: 60
+
+- name: Put them back
+  scaleout.webapp.nginx_upstream:
+    hosts: [app1, app2]
+    state: active
+
+- name: Give one instance no new visitors
+  scaleout.webapp.nginx_upstream:
+    upstreams: [www-web]
+    servers: [app1-3000]
+    state: draining
+"""
+
+RETURN = r"""
+servers:
+  description: The servers that were meant, as upstream/server.
+  returned: success
+  type: list
+  elements: str
+  sample: [www-web/app1-3000]
+in_flight:
+  description: Connections that are left to drained servers, by server; empty when all requests ended in time.
+  returned: success
+  type: dict
+  sample: {app1-3000: 2}
+generation:
+  description: Name of the configuration.
+  returned: success
+  type: str
+  sample: 3f2a9c01d4e5b677
+reloaded:
+  description: Whether nginx was reloaded, or would be in check mode.
+  returned: success
+  type: bool
+stage:
+  description: What failed. One of V(input), V(test), V(reload) and V(restore); only the last one leaves nginx unlike before.
+  returned: failure
+  type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.converge import converge
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import read_live
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import NginxConfigError
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import (
+    PROCESS_SPEC,
+    answers,
+    client_of,
+    differences,
+)
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.states import (
+    Selection,
+    change,
+    left_over,
+    refuse_last,
+    select,
+)
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.upstreams import DRAINED
+
+
+def switch(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    client = client_of(params, module.run_command)
+    executable = module.get_bin_path(params["executable"], opt_dirs=["/usr/sbin", "/usr/local/sbin"])
+    live = read_live(client.read(), params["tree"])
+    if live is None:
+        raise NginxConfigError(
+            f"{params['path']} has no upstreams of this collection; configure nginx first", stage="input"
+        )
+    selected = select(live.pools, Selection(params["upstreams"], params["hosts"], params["servers"]))
+    after = change(live.pools, selected, params["state"])
+    refuse_last(left_over(live.pools, after), answers)
+    desired = live.with_pools(after, params["tree"], client.version(executable))
+    outcome = converge(desired, client, executable, module.check_mode)
+    in_flight: dict[str, int] = {}
+    if params["state"] == DRAINED and outcome.running.pid and not module.check_mode:
+        in_flight = client.wait_idle([server for _upstream, server in selected], params["wait_timeout"])
+    return {
+        "changed": outcome.plan.changed,
+        "diff": differences(outcome.plan.changes),
+        "servers": [f"{upstream.name}/{server.name}" for upstream, server in selected],
+        "in_flight": in_flight,
+        "generation": desired.generation,
+        "reloaded": outcome.plan.reload,
+    }
+
+
+def main() -> None:
+    names = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            **PROCESS_SPEC,
+            "state": {"type": "str", "choices": ["active", "draining", "drained"], "required": True},
+            "upstreams": names,
+            "hosts": names,
+            "servers": names,
+            "wait_timeout": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = switch(module)
+    except NginxConfigError as error:
+        module.fail_json(msg=str(error), stage=error.stage)
+    except OSError as error:
+        module.fail_json(msg=f"cannot read or write the configuration: {error}", stage="input")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
