@@ -12,7 +12,6 @@ import nox
 
 REPO = Path(__file__).parent
 OUTPUT = REPO / "tests" / "output"
-PYTHON_CODE = ["plugins", "tests", "benchmarks", "tools", "noxfile.py"]
 
 # One environment for all, made by tools/bootstrap.sh from requirements/test.txt: ansible alone is half a gigabyte.
 nox.options.default_venv_backend = "none"
@@ -25,22 +24,33 @@ def pytest(session: nox.Session, name: str, *args: str) -> None:
     session.run("pytest", f"tests/{name}", f"--junitxml={OUTPUT / name}.xml", *args, *session.posargs)
 
 
+def tracked(session: nox.Session) -> list[Path]:
+    """The files that git knows or would add, relative to the top folder."""
+    names = session.run("git", "ls-files", "--cached", "--others", "--exclude-standard", silent=True, external=True)
+    return [Path(name) for name in str(names).splitlines() if (REPO / name).is_file()]
+
+
+def is_shell(path: Path) -> bool:
+    """By name or first line; a template is no script yet."""
+    first = path.read_bytes().partition(b"\n")[0]
+    return path.suffix == ".sh" or (path.suffix != ".j2" and first.startswith(b"#!") and first.endswith(b"sh"))
+
+
 def collection_copy(session: nox.Session, into: str) -> Path:
     """Copy what git knows to a folder that ends in ansible_collections/scaleout/webapp, as ansible-test wants."""
     target = Path(into) / "ansible_collections" / "scaleout" / "webapp"
-    files = session.run("git", "ls-files", "--cached", "--others", "--exclude-standard", silent=True, external=True)
-    for name in str(files).splitlines():
-        if (REPO / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPO / name, target / name)
+    for name in tracked(session):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPO / name, target / name)
     return target
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style of Python, YAML, Ansible content and shell."""
-    session.run("ruff", "check", *PYTHON_CODE)
-    session.run("ruff", "format", "--check", *PYTHON_CODE)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("shellcheck", *(str(path) for path in tracked(session) if is_shell(REPO / path)), external=True)
     session.run("yamllint", ".")
     session.run("ansible-lint", "--offline")
 

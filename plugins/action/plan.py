@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import GROUPS, VARIABLES, Host, Inputs
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._files import with_files
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._git import check_git
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._inventory import Inventory
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import Inputs
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.planner import plan_cluster
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.text import plan_text
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._profile import (
@@ -29,25 +32,33 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _requires_connection = False
-    _VALID_ARGS: frozenset[str] = frozenset()
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Plan, or fail with all problems at once."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(
+            {
+                "files": {"type": "str", "choices": ["require", "warn"], "default": "require"},
+                "git": {"type": "bool", "default": False},
+            }
+        )
         variables = task_vars or {}
         folders = self._folders(variables)
-        problems: list[ScaleoutError] = []
-        settings = {name: self._setting(name, variables, problems) for name in VARIABLES}
-        apps = settings["webapp_apps"] if isinstance(settings["webapp_apps"], Mapping) else {}
+        inventory = Inventory(variables, self._templar)
+        settings, missed = with_files(inventory.settings(), folders)
+        hosts = inventory.hosts()
+        required = options["files"] == "require"
+        lacking, silent = check_git(settings["webapp_apps"]) if options["git"] else ([], [])
         inputs = Inputs(
-            hosts=self._hosts(variables, problems),
-            groups={group: [str(host) for host in variables["groups"].get(group, [])] for group in GROUPS},
-            settings={**settings, "webapp_apps": _with_sources(apps, folders, problems) or settings["webapp_apps"]},
-            profiles=_profiles(apps, folders),
+            hosts=hosts,
+            groups=inventory.groups,
+            settings=settings,
+            profiles=_profiles(settings["webapp_apps"], folders),
             known_profiles=known_profiles(folders),
+            warnings=[*inventory.warnings(), *([] if required else map(str, missed)), *silent],
         )
         try:
-            plan = plan_cluster(inputs, problems)
+            plan = plan_cluster(inputs, [*inventory.problems, *(missed if required else []), *lacking])
         except ScaleoutError as error:
             raise AnsibleActionFail(str(error)) from error
         return {
@@ -63,93 +74,13 @@ class ActionModule(ActionBase):
         known = (variables.get("inventory_dir"), variables.get("playbook_dir"))
         return [Path(str(folder)) for folder in dict.fromkeys(known) if folder]
 
-    def _setting(self, name: str, variables: Mapping[str, Any], problems: list[ScaleoutError]) -> Any:
-        try:
-            return self._templar.template(variables.get(name))
-        except AnsibleError as error:
-            problems.append(ScaleoutError(f"cannot be read: {_line(error)}", name, "give every variable in it a value"))
-            return None
 
-    def _hosts(self, variables: Mapping[str, Any], problems: list[ScaleoutError]) -> dict[str, Host]:
-        """The hosts of our groups, in inventory order; the variables of each are looked up once."""
-        wanted = {host for group in GROUPS for host in variables["groups"].get(group, [])}
-        return {
-            str(name): _host(str(name), variables["hostvars"][name], problems)
-            for name in variables["groups"]["all"]
-            if name in wanted
-        }
-
-
-def _host(name: str, declared: Mapping[str, Any], problems: list[ScaleoutError]) -> Host:
-    def read(variable: str, usual: Any = None) -> Any:
-        try:
-            value = declared.get(variable)
-        except AnsibleError as error:
-            problems.append(
-                ScaleoutError(
-                    f"{variable} of {name} cannot be read: {_line(error)}",
-                    "inventory",
-                    "the plan is made from declared values only, before any facts are known",
-                )
-            )
-            value = None
-        return usual if value is None else value
-
-    login_address = str(read("ansible_host", name))
-    ssh_port = str(read("ansible_port", 22))
-    if not ssh_port.isdecimal():
-        problems.append(ScaleoutError(f"ansible_port of {name} is {ssh_port!r}, must be a number", "inventory"))
-    zone = read("webapp_zone")
-    return Host(
-        name=name,
-        address=str(read("webapp_address", login_address)),
-        login_address=login_address,
-        ssh_port=int(ssh_port) if ssh_port.isdecimal() else 22,
-        zone=None if zone is None else str(zone),
-        mongodb_member=read("mongodb_member"),
-        instances=read("webapp_instances"),
-    )
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _profiles(apps: Mapping[str, Any], folders: list[Path]) -> dict[str, Profile]:
+def _profiles(apps: Any, folders: list[Path]) -> dict[str, Profile]:
     """The profiles that the apps name, as far as they are found."""
-    found = {}
-    for app in apps.values():
+    found: dict[str, Profile] = {}
+    for app in apps.values() if isinstance(apps, Mapping) else ():
         name = app.get("profile") if isinstance(app, Mapping) else None
         path = find_profile(name, folders) if isinstance(name, str) else None
         if path and name not in found:
             found[str(name)] = parse_profile(str(name), path.read_text(encoding="utf-8"), str(path))
     return found
-
-
-def _with_sources(apps: Mapping[str, Any], folders: list[Path], problems: list[ScaleoutError]) -> dict[str, Any]:
-    """The apps with the sources on this controller as absolute paths."""
-    return {name: _with_source(str(name), app, folders, problems) for name, app in apps.items()}
-
-
-def _with_source(name: str, app: Any, folders: list[Path], problems: list[ScaleoutError]) -> Any:
-    source = app.get("source") if isinstance(app, Mapping) else None
-    if not isinstance(source, Mapping):
-        return app
-    resolved = dict(source)
-    for kind, exists in (("path", Path.is_dir), ("archive", Path.is_file)):
-        given = source.get(kind)
-        if not isinstance(given, str) or "://" in given:
-            continue
-        places = [folder / Path(given).expanduser() for folder in folders]
-        found = next((place for place in places if exists(place)), None)
-        if found:
-            resolved[kind] = str(found.resolve())
-        else:
-            problems.append(
-                ScaleoutError(
-                    f"there is no {'folder' if kind == 'path' else 'file'} {given}",
-                    f"webapp_apps.{name}.source.{kind}",
-                    f"looked at {', '.join(str(place) for place in dict.fromkeys(places))}",
-                )
-            )
-    return {**app, "source": resolved}

@@ -64,6 +64,11 @@ options:
         description: Mode in octal digits.
         type: str
         default: "0640"
+  absent:
+    description: Files that are not to be there.
+    type: list
+    elements: path
+    default: []
 attributes:
   check_mode:
     description: In check mode owners, groups and folders need not be there.
@@ -84,6 +89,11 @@ EXAMPLES = r"""
 RETURN = r"""
 written:
   description: Paths of the folders and files that differed.
+  returned: success
+  type: list
+  elements: str
+removed:
+  description: Paths of the files that were removed.
   returned: success
   type: list
   elements: str
@@ -135,6 +145,14 @@ def make(module: AnsibleModule, folder: dict[str, Any]) -> bool:
     return attributes(module, folder, str(path)) or absent
 
 
+def remove(module: AnsibleModule, path: Path) -> bool:
+    """Whether it was there. What it held is not shown."""
+    there = os.path.lexists(str(path))
+    if there and not module.check_mode:
+        path.unlink()
+    return there
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -145,6 +163,7 @@ def main() -> None:
                 "options": {**place("0640"), "content": {"type": "str", "required": True}},
             },
             "folders": {"type": "list", "elements": "dict", "default": [], "options": place("0755")},
+            "absent": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
@@ -171,7 +190,11 @@ def main() -> None:
             diffs.append(
                 {"before_header": header, "before": before or "", "after_header": header, "after": file["content"]}
             )
-    module.exit_json(changed=bool(written), written=written, diff=diffs)
+    try:
+        removed = [path for path in module.params["absent"] if remove(module, Path(path))]
+    except OSError as error:
+        module.fail_json(msg=f"cannot remove a file: {error}", written=written)
+    module.exit_json(changed=bool(written or removed), written=written, removed=removed, diff=diffs)
 
 
 if __name__ == "__main__":

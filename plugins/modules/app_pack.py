@@ -80,10 +80,11 @@ def main() -> None:
         module.exit_json(changed=True)
     release = Path(params["root"]) / "releases" / params["label"]
 
-    def run(argv: list[str]) -> None:
-        code, _out, err = module.run_command(argv)
+    def run(argv: list[str]) -> str:
+        code, out, err = module.run_command(argv)
         if code != 0:
             raise ScaleoutError(err.strip()[-1000:] or f"tar ended with {code}", str(release))
+        return str(out)
 
     try:
         finish(release, params["made"], grp.getgrnam(params["group"]).gr_gid)

@@ -20,13 +20,8 @@ options:
     description: Folder of the app. It need not exist.
     type: path
     required: true
-attributes:
-  check_mode:
-    description: Can run in check mode and return the same, as it changes nothing.
-    support: full
-  diff_mode:
-    description: Nothing is changed, so there is no difference to show.
-    support: none
+extends_documentation_fragment:
+  - scaleout.webapp.attributes.read_only
 """
 
 EXAMPLES = r"""

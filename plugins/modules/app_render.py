@@ -94,13 +94,9 @@ options:
     description: Only look for mistakes, and return nothing of what was made.
     type: bool
     default: false
+extends_documentation_fragment:
+  - scaleout.webapp.attributes.read_only
 attributes:
-  check_mode:
-    description: Can run in check mode and return the same, as it changes nothing.
-    support: full
-  diff_mode:
-    description: Nothing is changed, so there is no difference to show.
-    support: none
   action:
     description: Runs on the controller.
     support: full

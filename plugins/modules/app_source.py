@@ -59,6 +59,7 @@ revision:
   type: str
 """
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def main() -> None:
     result = {}
     try:
         if params["git"]:
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory(dir=os.path.dirname(params["dest"])) as folder:
                 result["revision"] = pack_git(params["git"], params["version"], Path(folder), Path(params["dest"]), run)
         else:
             pack_folder(Path(params["path"]), params["exclude"], Path(params["dest"]))

@@ -41,7 +41,7 @@ options:
     description: Working directory. Required to be V(done).
     type: path
   environment_file:
-    description: File with the environment as systemd reads it. It is removed afterwards. Required to be V(done).
+    description: File with the environment, which systemd reads and then removes. Required to be V(done).
     type: path
   log:
     description: File for the output. Required to be V(done).
@@ -72,7 +72,7 @@ EXAMPLES = r"""
     user: www
     group: www
     chdir: /opt/webapp/www/releases/20260102T030405Z
-    environment_file: /run/webapp/www.environment
+    environment_file: /run/www.environment
     log: /opt/webapp/www/logs/install.log
     writable: [/opt/webapp/www/releases/20260102T030405Z]
 """

@@ -104,10 +104,11 @@ def main() -> None:
     if there or module.check_mode:
         module.exit_json(changed=not there, dest=str(target))
 
-    def run(argv: list[str]) -> None:
-        code, _out, err = module.run_command(argv)
+    def run(argv: list[str]) -> str:
+        code, out, err = module.run_command(argv)
         if code != 0:
             raise ScaleoutError(err.strip()[-1000:] or f"tar ended with {code}", str(source))
+        return str(out)
 
     try:
         if params["checksum"] and sha256(source) != params["checksum"]:

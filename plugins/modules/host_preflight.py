@@ -73,13 +73,8 @@ options:
     description: Whether to warn when the clock is not synchronised.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: Can run in check mode and return the same, as it changes nothing.
-    support: full
-  diff_mode:
-    description: Nothing is changed, so there is no difference to show.
-    support: none
+extends_documentation_fragment:
+  - scaleout.webapp.attributes.read_only
 """
 
 EXAMPLES = r"""

@@ -47,13 +47,8 @@ options:
     description: Seconds between two attempts.
     type: float
     default: 0.3
-attributes:
-  check_mode:
-    description: Can run in check mode and does the same, as it changes nothing.
-    support: full
-  diff_mode:
-    description: Nothing is changed, so there is no difference to show.
-    support: none
+extends_documentation_fragment:
+  - scaleout.webapp.attributes.read_only
 """
 
 EXAMPLES = r"""

@@ -16,21 +16,34 @@ description:
   - Reports everything that is wrong at once. Never sees the value of a secret; where one belongs, the plan has a reference, C(${secrets.NAME}).
 author:
   - The scaleout.webapp builders (@scaleout)
+options:
+  files:
+    description:
+      - Files and folders on the controller that the inventory names, V(source), V(runtime) and V(install), are looked for beside the
+        inventory and beside the playbook, and their checksums compared. V(require) refuses a plan where one is missing.
+      - V(warn) warns, for those who only look at the plan.
+    type: str
+    choices: [require, warn]
+    default: require
+  git:
+    description:
+      - Whether to ask the git servers of the applications' sources, from the controller, for the branch or tag that C(version) names.
+        One that is not there is refused; commits cannot be asked for.
+      - A server that does not answer is a warning, as a release may not have to be built.
+    type: bool
+    default: false
 notes:
-  - "Variables of the whole inventory: C(webapp_apps), C(webapp_mongodb), C(webapp_redis), C(webapp_memcached), C(webapp_vip), C(webapp_firewall)."
+  - "Variables of the whole inventory: C(webapp_apps), C(webapp_mongodb), C(webapp_redis), C(webapp_memcached), C(webapp_vip), C(webapp_firewall),
+    C(webapp_build_environment), C(webapp_retired_apps)."
   - "Variables of a host: C(webapp_address) (where others reach it; C(ansible_host) if absent), C(webapp_zone), C(webapp_instances)
     (C({APP: {SERVICE: NUMBER}})), C(mongodb_member)."
   - A profile is looked for in C(profiles/) beside the inventory, beside the playbook and in this collection.
+extends_documentation_fragment:
+  - scaleout.webapp.attributes.read_only
 attributes:
   action:
     description: Has an action plugin on the controller, and no module on the hosts.
     support: full
-  check_mode:
-    description: Can run in check mode and return the same, as it changes nothing.
-    support: full
-  diff_mode:
-    description: Nothing is changed, so there is no difference to show.
-    support: none
 """
 
 EXAMPLES = r"""

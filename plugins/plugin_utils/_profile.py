@@ -48,7 +48,11 @@ SIZE = Text(r"\d+[kKmMgG]?", "a size as nginx writes it, such as 32m")
 MODE = Text(r"0[0-7]{3}", 'a mode in quotes, such as "0640"')
 SCHEDULE = Text(r"(\S+\s+){4}\S+", "five cron fields, such as '17 3 * * *'")
 SIGNAL = Text(r"SIG[A-Z0-9]+", "a signal, such as SIGTERM")
+BALANCE_KEY = Text(r"[A-Za-z0-9_$:/.-]+", "nginx variables, such as $request_uri")
 PORT = Number(1, 65535)
+APP_PORT = Number(
+    1024, 65535, reason="ports below 1024 are not for ordinary users; visitors come to the balancers' port 80"
+)
 SECONDS = Number(1, 86400)
 ENVIRONMENT = Table(Scalar(), VARIABLE)
 HEADERS = Table(Scalar(), Text(r"[A-Za-z0-9-]+", "a header name"))
@@ -71,9 +75,22 @@ SECRET = Shape(
     }
 )
 HEALTH: dict[str, Kind] = {"path": URL_PATH, "status": Number(100, 599), "timeout": SECONDS}
+BALANCE = Shape(
+    {
+        "method": Field(Text(choices=("round_robin", "least_conn", "ip_hash", "hash")), ABSENT),
+        "key": Field(BALANCE_KEY, ABSENT),
+        "consistent": Field(Flag(), ABSENT),
+        "max_fails": Field(Number(0, 1000), ABSENT),
+        "fail_timeout": Field(SECONDS, ABSENT),
+        "keepalive": Field(Number(1, 10000), ABSENT),
+        "keepalive_timeout": Field(SECONDS, ABSENT),
+        "weights": Field(Table(Number(1, 1000)), ABSENT),
+        "backup": Field(Items(LINE), ABSENT),
+    }
+)
 SERVICE: dict[str, Kind] = {
     "command": LINE,
-    "port": PORT,
+    "port": APP_PORT,
     "instances": Number(1, 1000),
     "port_variable": VARIABLE,
     "environment": ENVIRONMENT,
@@ -85,6 +102,7 @@ SERVICE: dict[str, Kind] = {
     "serial_start": Flag(),
     "sticky": Flag(),
     "websocket": Flag(),
+    "balance": BALANCE,
 }
 SERVICE_DEFAULTS: dict[str, Any] = {
     "instances": 2,
@@ -98,6 +116,7 @@ SERVICE_DEFAULTS: dict[str, Any] = {
     "serial_start": False,
     "sticky": False,
     "websocket": False,
+    "balance": {},
 }
 HEALTH_DEFAULTS: dict[str, Any] = {"path": "/", "status": 200, "timeout": 5}
 CORS = Shape(
@@ -109,6 +128,7 @@ CORS = Shape(
         "max_age": Field(Number(0, 86400), 600),
     }
 )
+LIMITS = Shape({name: Field(Number(1, 10**6), ABSENT) for name in ("requests_per_second", "burst", "connections")})
 ROUTE = Shape(
     {
         "path": required(URL_PATH),
@@ -117,6 +137,7 @@ ROUTE = Shape(
         "read_timeout": Field(SECONDS, 60),
         "cors": Field(CORS),
         "headers": Field(HEADERS, {}),
+        "limits": Field(LIMITS, ABSENT),
     }
 )
 STORES = Shape(
@@ -158,7 +179,7 @@ PROFILE = Shape(
                     {
                         **{name: Field(kind, SERVICE_DEFAULTS.get(name)) for name, kind in SERVICE.items()},
                         "command": required(LINE),
-                        "port": required(PORT),
+                        "port": required(APP_PORT),
                         "health": Field(
                             Shape({name: Field(kind, HEALTH_DEFAULTS[name]) for name, kind in HEALTH.items()}), INNER
                         ),

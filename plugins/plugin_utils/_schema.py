@@ -61,9 +61,14 @@ class Kind(Protocol):
 
 def suggestion(wrong: str, known: Sequence[str]) -> str:
     """What was probably meant, and what there is."""
-    close = get_close_matches(wrong, known, n=1)
+    meant = closest(wrong, known)
     listed = f"known are: {', '.join(known)}" if known else "there are none"
-    return f"did you mean {close[0]}? {listed[:1].upper()}{listed[1:]}" if close else listed
+    return f"did you mean {meant}? {listed[:1].upper()}{listed[1:]}" if meant else listed
+
+
+def closest(wrong: str, known: Sequence[str]) -> str:
+    """What was probably meant, or nothing."""
+    return next(iter(get_close_matches(wrong, known, n=1)), "")
 
 
 def _is_a(value: Any, wanted: str) -> str:
@@ -101,6 +106,7 @@ class Number:
     low: int = 0
     high: int = 2**31
     empty: int = 1
+    reason: str = ""
 
     def check(self, value: Any, place: Place, problems: Problems) -> int:
         if isinstance(value, str) and re.fullmatch(r"-?\d{1,12}", value):
@@ -108,7 +114,7 @@ class Number:
         if isinstance(value, bool) or not isinstance(value, int):
             problems.add(_is_a(value, "a whole number"), place)
         elif not self.low <= value <= self.high:
-            problems.add(f"is {value}, must be between {self.low} and {self.high}", place)
+            problems.add(f"is {value}, must be between {self.low} and {self.high}", place, self.reason)
         else:
             return int(value)
         return min(max(self.empty, self.low), self.high)

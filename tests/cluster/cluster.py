@@ -177,7 +177,7 @@ def wait_until(done: Callable[[], bool], seconds: float, what: str) -> float:
     return time.monotonic() - began
 
 
-def read_hosts(inventory: Path, prefix: str | None) -> dict[str, Host]:
+def read_hosts(inventory: str, prefix: str | None) -> dict[str, Host]:
     """Ansible itself works out how to reach each host: the inventory's values may be templates."""
     wanted = {
         "address": "ansible_host | default(inventory_hostname)",
@@ -189,8 +189,13 @@ def read_hosts(inventory: Path, prefix: str | None) -> dict[str, Host]:
     }
     message = "{{ {" + ", ".join(f"'{name}': {value}" for name, value in wanted.items()) + "} | to_json }}"
     done = subprocess.run(
-        ["ansible", "all", "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", json.dumps({"msg": message})],
-        env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true"},
+        ["ansible", "all", "-m", "ansible.builtin.debug", "-a", json.dumps({"msg": message})],
+        env={
+            **os.environ,
+            "ANSIBLE_INVENTORY": inventory,
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -21,24 +21,24 @@ sys.path.insert(0, str(TOP))
 from tests.cluster.cluster import Cluster, Site, read_hosts
 
 
-def setting(name: str) -> Path:
+def setting(name: str) -> str:
     value = os.environ.get(name)
     if not value:
         raise pytest.UsageError(f"{name} is not set; tests/cluster/README.md says what it names")
-    path = Path(value)
-    if not path.exists():
-        raise pytest.UsageError(f"{name}={value}: no such file")
-    return path
+    absent = [path for path in value.split(",") if not Path(path).exists()]
+    if absent:
+        raise pytest.UsageError(f"{name}={value}: no such file: {absent}")
+    return value
 
 
 @pytest.fixture(scope="session")
 def plan() -> dict[str, Any]:
-    return dict(json.loads(setting("SCALEOUT_PLAN").read_text()))
+    return dict(json.loads(Path(setting("SCALEOUT_PLAN")).read_text()))
 
 
 @pytest.fixture(scope="session")
 def secrets() -> dict[str, str]:
-    return dict(yaml.safe_load(setting("SCALEOUT_SECRETS").read_text())["webapp_secrets"])
+    return dict(yaml.safe_load(Path(setting("SCALEOUT_SECRETS")).read_text())["webapp_secrets"])
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import Callable
@@ -21,11 +22,27 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._instances.model i
 )
 
 UNITS = Path("/etc/systemd/system")
+CONFIGURATION = Path("/etc/webapp")
+OWNER = re.compile(r"^\[X-Scaleout\]\nApp=(.+)$", re.MULTILINE)
 PROPERTIES = "Id,ActiveState,SubState,MainPID,UnitFileState,NeedDaemonReload,NRestarts"
 # A service without a health check is up when it stays for this long.
 SETTLE = 2.0
 Run = Callable[[list], str]  # Python 3.8 evaluates these lines: no list[str] here.
 WaitAll = Callable[[list, float], list]
+
+
+def apps_on_host(units: Path = UNITS, configuration: Path = CONFIGURATION) -> set[str]:
+    """Names of the apps that have a unit or a configuration here."""
+    found = {match[1] for path in units.glob("*@.service") for match in OWNER.finditer(_unit_text(path))}
+    return found | {path.parent.name for path in configuration.glob("*/environment")}
+
+
+def _unit_text(unit: Path) -> str:
+    """Others' units may be dangling links, or no UTF-8."""
+    try:
+        return unit.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 class Client:
@@ -52,7 +69,7 @@ class Client:
     def templates(self) -> set[str]:
         """The template units that say they belong to this app."""
         line = f"\nApp={self.app}\n"
-        return {path.name for path in self.units.glob("*@.service") if line in path.read_text()}
+        return {path.name for path in self.units.glob("*@.service") if line in _unit_text(path)}
 
     def live(self, wanted: list[Wanted], templates: set[str]) -> dict[str, Live]:
         known = {item.unit for item in wanted} | self._enabled(templates) | self._loaded(templates)

@@ -22,7 +22,7 @@ def read_host(wanted: Wanted, disk_paths: list[str], run: CommandRunner) -> Host
     return Host(
         memory_mb=memory_mb(Path("/proc/meminfo").read_text()),
         cores=len(os.sched_getaffinity(0)),
-        free_disk_mb={path: free_disk_mb(path) for path in disk_paths} if wanted.free_disk_mb else {},
+        free_disk_mb=free_disks_mb(disk_paths) if wanted.free_disk_mb else {},
         listeners=listeners({port.port for port in wanted.ports}) if wanted.ports else [],
         foreign_addresses=[address for address in wanted.addresses if not is_own(address)],
         distribution=distribution(Path("/etc/os-release").read_text()),
@@ -43,13 +43,22 @@ def distribution(os_release: str) -> str:
     return f"{values.get('ID', '')} {values.get('VERSION_ID', '')}".strip()
 
 
-def free_disk_mb(path: str) -> int:
-    """What an ordinary user may still write there, or where the folder will be made."""
+def free_disks_mb(paths: list[str]) -> dict[str, int]:
+    """What an ordinary user may still write there. Of paths on one file system the first speaks for all."""
+    found: dict[int, tuple[str, int]] = {}
+    for path in paths:
+        folder = existing(path)
+        state = os.statvfs(folder)
+        found.setdefault(folder.stat().st_dev, (path, state.f_bavail * state.f_frsize // (1024 * 1024)))
+    return dict(found.values())
+
+
+def existing(path: str) -> Path:
+    """The folder, or where it will be made."""
     folder = Path(path)
     while not folder.exists():
         folder = folder.parent
-    state = os.statvfs(folder)
-    return state.f_bavail * state.f_frsize // (1024 * 1024)
+    return folder
 
 
 def is_own(address: str) -> bool:

@@ -19,7 +19,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._release.model imp
 ARTIFACT = ".tar.zst"
 GROUP_READS = 0o050
 ALL_READ = 0o055
-Run = Callable[[list], None]  # Python 3.8 evaluates this line: no list[str] here.
+Run = Callable[[list], str]  # Python 3.8 evaluates this line: no list[str] here.
 
 
 def read_host(root: str) -> Seen:
@@ -106,7 +106,7 @@ def unpack(archive: Path, target: Path, run: Run, only: list[str], finished: boo
     shutil.rmtree(str(stage), ignore_errors=True)
     stage.mkdir(parents=True)
     argv = ["tar", "--extract", "--file", str(archive), "--directory", str(stage), "--no-same-owner"]
-    run([*argv, *(f"./{name}" for name in only), *([f"./{MARKER}"] if only else [])])
+    run([*argv, *(_members(archive, run, [*only, MARKER]) if only else [])])
     inner = list(stage.iterdir())
     single = len(inner) == 1 and inner[0].is_dir() and not inner[0].is_symlink()
     tree = inner[0] if single else stage
@@ -120,6 +120,12 @@ def unpack(archive: Path, target: Path, run: Run, only: list[str], finished: boo
         shutil.rmtree(str(target))
     tree.replace(target)
     shutil.rmtree(str(stage), ignore_errors=True)
+
+
+def _members(archive: Path, run: Run, wanted: list[str]) -> list[str]:
+    """Those of the names that the archive has: an older release may lack a folder that newer ones have."""
+    there = {line.rstrip("/") for line in run(["tar", "--list", "--file", str(archive)]).splitlines()}
+    return [f"./{name}" for name in wanted if f"./{name}" in there]
 
 
 def finish(release: Path, made: str, gid: int) -> None:
@@ -141,6 +147,7 @@ def pack(release: Path, folder: Path, run: Run) -> str:
     checksum = sha256(stage)
     if note.exists():
         note.unlink()
+    stage.chmod(0o600)
     stage.replace(artifact)
     write(note, json.dumps({"made": marker["made"], "sha256": checksum}) + "\n")
     return checksum

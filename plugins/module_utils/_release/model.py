@@ -58,3 +58,12 @@ class Decision:
     unseen: list[str]
     surplus: dict[str, list[str]]
     why: str
+
+
+@dataclass(frozen=True)
+class Served:
+    """A release whose static folders the balancers serve, and who has its artefact."""
+
+    label: str
+    holder: str | None
+    checksum: str | None

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections import Counter
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._release.model import LABEL, Decision, Seen, Wanted
+from ansible_collections.scaleout.webapp.plugins.module_utils._release.model import (
+    LABEL,
+    Decision,
+    Seen,
+    Served,
+    Wanted,
+)
 
 
 def decide(wanted: Wanted) -> Decision:
@@ -107,17 +113,34 @@ def _prefer(names: list[str], play_hosts: list[str]) -> str | None:
     return next(iter(here or names), None)
 
 
-def surplus(host: Seen, label: str, keep: int) -> list[str]:
-    """Paths below the root that may go: what is neither wanted, nor current, nor among the newest."""
+def kept(host: Seen, label: str, keep: int) -> set[str]:
+    """The releases that stay: the wanted, the current, and the newest."""
     made = _made(host)
-    newest = sorted(made, key=lambda name: (made[name], name), reverse=True)
-    kept = {label, host.current}
-    for name in newest:
-        if len(kept - {None}) >= keep:
+    found = {label, host.current or label}
+    for name in sorted(made, key=lambda name: (made[name], name), reverse=True):
+        if len(found) >= keep:
             break
-        kept.add(name)
-    old = [name for name in newest if name not in kept]
-    gone = {*old, *(name for name in [*host.unfinished, *host.steps] if name not in kept and name not in made)}
+        found.add(name)
+    return found
+
+
+def surplus(host: Seen, label: str, keep: int) -> list[str]:
+    """Paths below the root that may go."""
+    stay = kept(host, label, keep)
+    gone = {name for name in [*_made(host), *host.unfinished, *host.steps] if name not in stay}
     paths = [f"{folder}/{name}" for folder in ("releases", "steps", "logs") for name in gone]
     paths += [f"artifacts/{name}{end}" for name in gone for end in (".tar.zst", ".json")]
     return sorted(paths)
+
+
+def served(seen: dict[str, Seen | None], pinned: str, keep: int) -> list[Served]:
+    """Releases whose static folders belong on the balancers: the wanted one, then what is kept, the newest first."""
+    known = {name: host for name, host in seen.items() if host is not None}
+    made = {label: stamp for host in known.values() for label, stamp in _made(host).items()}
+    if not made:
+        return []
+    first, _why = choose_label(Wanted(seen, [], "", pinned), known, [])
+    labels = {name for host in known.values() for name in kept(host, first, keep) if name in made}
+    order = sorted(labels, key=lambda name: (name == first, made[name], name), reverse=True)
+    holders = {name: next((host for host in known if name in known[host].artifacts), None) for name in order}
+    return [Served(name, holder, known[holder].checksums[name] if holder else None) for name, holder in holders.items()]

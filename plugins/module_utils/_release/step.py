@@ -24,6 +24,7 @@ def argv_of(step: dict[str, Any]) -> list[str]:
         f"Group={step['group']}",
         f"WorkingDirectory={step['chdir']}",
         f"EnvironmentFile={step['environment_file']}",
+        f"ExecStartPost=+/bin/rm -f {step['environment_file']}",
         f"StandardOutput=truncate:{step['log']}",
         f"StandardError=append:{step['log']}",
         f"RuntimeMaxSec={step['timeout']}",

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import voters
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.install import install_warnings
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import App, Inputs
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import users_of, voters
 
 
-def warnings_of(plan: Mapping[str, Any]) -> list[str]:
+def warnings_of(plan: Mapping[str, Any], inputs: Inputs, apps: Sequence[App]) -> list[str]:
     """Plain sentences."""
-    return [*_balancers(plan), *_mongodb(plan), *_files(plan), *_not_done(plan)]
+    return [*_balancers(plan), *_mongodb(plan), *_caches(plan, inputs, apps), *_files(plan), *_not_done(plan)]
 
 
 def _balancers(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -31,6 +33,7 @@ def _balancers(plan: Mapping[str, Any]) -> Iterator[str]:
 def _mongodb(plan: Mapping[str, Any]) -> Iterator[str]:
     if not plan["mongodb"]:
         return
+    yield from install_warnings(plan["mongodb"]["install"])
     voting = voters(plan["mongodb"])
     if len(voting) % 2 == 0:
         yield (
@@ -48,6 +51,26 @@ def _mongodb(plan: Mapping[str, Any]) -> Iterator[str]:
         zone, count = Counter(zones).most_common(1)[0]
         if count * 2 > len(zones):
             yield f"Zone {zone} has {count} of {len(zones)} voting members: without that zone nothing can be written."
+
+
+def _caches(plan: Mapping[str, Any], inputs: Inputs, apps: Sequence[App]) -> Iterator[str]:
+    hosts = [host.name for host in inputs.group("cache")]
+    for store in ("redis", "memcached"):
+        users = [app.name for app in users_of(store, apps)]
+        asked = inputs.settings.get(f"webapp_{store}") is not None
+        wanted = ([f"webapp_{store} is given"] if asked else []) + ([f"{', '.join(users)} can use it"] if users else [])
+        if wanted and not hosts:
+            yield f"There is no {store}: the group cache has no host, though {' and '.join(wanted)}."
+        elif asked and not plan[store]:
+            yield f"There is no {store}: webapp_{store} is given, but no app can use it."
+    redis = plan["redis"]
+    if redis and len(hosts) > 1:
+        yield (
+            f"Redis runs only on {hosts[0]}, the first host of the group cache, and not on {', '.join(hosts[1:])}: "
+            f"without {hosts[0]} there is none."
+        )
+    if hosts and not redis and not plan["memcached"]:
+        yield f"The group cache ({', '.join(hosts)}) has nothing to do: give webapp_redis or webapp_memcached."
 
 
 def _files(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -71,9 +94,6 @@ def _files(plan: Mapping[str, Any]) -> Iterator[str]:
 def _not_done(plan: Mapping[str, Any]) -> Iterator[str]:
     """What a plan says and no role makes yet."""
     for name, app in plan["apps"].items():
-        sticky = [service for service, about in app["services"].items() if about["sticky"]]
-        if sticky:
-            yield f"{name}: {', '.join(sticky)} should be sticky, but balancers spread requests over all instances."
         if app["jobs"]:
             jobs = ", ".join(job["name"] for job in app["jobs"])
             yield f"{name}: nothing runs its jobs ({jobs}) yet. Set up cron on one host."

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._profile import NA
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems, suggestion
 
 MAX_PORT = 65535
+PASSWORD_IN_URL = re.compile(r"[a-z+]+://[^/@]*:[^/@]+@")
 
 
 def merge_apps(inputs: Inputs, declared: Mapping[str, dict[str, Any]], problems: Problems) -> list[App]:
@@ -200,7 +202,14 @@ def check_source(app: str, declared: Mapping[str, Any], problems: Problems) -> N
         problems.add("says nowhere to take the app from", place, "give it one of path, archive and git (with version)")
     elif len(kinds) > 1:
         problems.add(f"has {' and '.join(kinds)}", place, "give it only one of them")
+    elif kinds == ["git"] and PASSWORD_IN_URL.match(source["git"]):
+        problems.add(
+            "has a password in its URL, which would be seen in process lists and logs",
+            place / "git",
+            "use SSH, or a credential helper of git on this machine",
+        )
     elif kinds == ["git"] and "version" not in source:
         problems.add("has git without version", place, "add version: a branch, a tag or a commit")
-    elif kinds != ["git"] and "version" in source:
-        problems.add(f"has version, which only git takes, beside {kinds[0]}", place, "take it away")
+    for key, kind in (("version", "git"), ("exclude", "path"), ("checksum", "archive")):
+        if key in source and len(kinds) == 1 and kinds != [kind]:
+            problems.add(f"has {key}, which only {kind} takes, beside {kinds[0]}", place, f"take {key} away")

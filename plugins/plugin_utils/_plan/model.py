@@ -14,7 +14,33 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._profile import Pr
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place
 
 GROUPS = ("loadbalancer", "app", "cache", "mongodb")
-VARIABLES = ("webapp_apps", "webapp_mongodb", "webapp_redis", "webapp_memcached", "webapp_vip", "webapp_firewall")
+SETTINGS = (
+    "webapp_apps",
+    "webapp_mongodb",
+    "webapp_redis",
+    "webapp_memcached",
+    "webapp_vip",
+    "webapp_firewall",
+    "webapp_build_environment",
+    "webapp_retired_apps",
+)
+"""The same for the whole cluster, and read by the plan."""
+HOST_VARIABLES = ("webapp_address", "webapp_zone", "webapp_instances")
+OTHER_VARIABLES = ("webapp_secrets",)
+"""Given by the inventory too, for the playbooks."""
+INTERNAL_VARIABLES = (
+    "webapp_app",
+    "webapp_holder",
+    "webapp_host",
+    "webapp_leftovers",
+    "webapp_name",
+    "webapp_plan",
+    "webapp_plan_files",
+    "webapp_plan_git",
+    "webapp_planned",
+    "webapp_secrets_absent",
+)
+"""Of the collection's own playbooks."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +65,7 @@ class Inputs:
     settings: Mapping[str, Any]
     profiles: Mapping[str, Profile]
     known_profiles: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
     def group(self, name: str) -> list[Host]:
         """The hosts of one of our groups."""

@@ -19,40 +19,90 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings imp
     is_source,
 )
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import in_uri
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems, suggestion
 
-WEB_PORTS = [80, 443]
+HTTP, HTTPS = 80, 443
 FIRST_PRIORITY = 150
 
 
-def plan_upstreams(apps: Sequence[App]) -> list[dict[str, Any]]:
+def web_ports(apps: Sequence[App]) -> list[int]:
+    """Where the balancers listen for visitors."""
+    return [HTTP, HTTPS] if any(app.declared["tls"] for app in apps) else [HTTP]
+
+
+def plan_upstreams(apps: Sequence[App], problems: Problems) -> list[dict[str, Any]]:
     """One pool for each service, its instances in the order of the hosts."""
-    return [
-        {
-            "name": f"{app.name}-{name}",
-            "servers": [
-                {
-                    "name": f"{instance['host']}-{instance['port']}",
-                    "host": instance["host"],
-                    "address": in_uri(instance["address"]),
-                    "port": instance["port"],
-                }
-                for instance in service["instances"]
-            ],
-        }
-        for app in apps
-        for name, service in app.services.items()
-    ]
+    return [_upstream(app, name, service, problems) for app in apps for name, service in app.services.items()]
 
 
-def plan_site(app: App, references: References) -> dict[str, Any]:
+def _upstream(app: App, name: str, service: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    balance = dict(service["balance"])
+    weights, backup = balance.pop("weights", {}), balance.pop("backup", [])
+    _check_balance(app, name, service, problems)
+    return {
+        "name": f"{app.name}-{name}",
+        "servers": [
+            {
+                "name": f"{instance['host']}-{instance['port']}",
+                "host": instance["host"],
+                "address": in_uri(instance["address"]),
+                "port": instance["port"],
+                **({"weight": weights[instance["host"]]} if instance["host"] in weights else {}),
+                **({"backup": True} if instance["host"] in backup else {}),
+            }
+            for instance in service["instances"]
+        ],
+        **balance,
+        **(_sticky(app, name) if service["sticky"] else {}),
+        "health_path": service["health"]["path"],
+        "health_status": service["health"]["status"],
+    }
+
+
+def _sticky(app: App, service: str) -> dict[str, Any]:
+    tls = app.declared["tls"]
+    secure = {"sticky_secure": True} if tls and tls["redirect"] else {}
+    return {"sticky_cookie": f"{app.name}_{service}_instance", **secure}
+
+
+def _check_balance(app: App, name: str, service: Mapping[str, Any], problems: Problems) -> None:
+    place, balance = app.place / "services" / name / "balance", service["balance"]
+    hosts = [host.name for host in app.hosts]
+    backup = balance.get("backup", [])
+    for key, named in (("weights", balance.get("weights", {})), ("backup", backup)):
+        for host in named:
+            if host not in hosts:
+                problems.add(f"{host} is no host of the app", place / key, suggestion(host, hosts[:20]))
+    if (balance.get("method") == "hash") != ("key" in balance):
+        problems.add("method hash and key belong together", place, "write {method: hash, key: $request_uri}")
+    if backup and balance.get("method") in ("hash", "ip_hash"):
+        problems.add(f"nginx has no backup servers with the method {balance['method']}", place / "backup")
+    if hosts and not set(hosts) - set(backup):
+        problems.add("names every host of the app", place / "backup", "leave one that is no backup")
+    named = [instance["host"] for instance in service["instances"] if not is_address(instance["address"])]
+    if service["sticky"] and named:
+        problems.add(
+            f"is sticky, for which balancers need IP addresses, and {', '.join(dict.fromkeys(named))} has none",
+            app.place / "services" / name,
+            "give the host webapp_address (or ansible_host)",
+        )
+
+
+def plan_site(app: App, references: References, problems: Problems) -> dict[str, Any]:
     """What the balancers serve for one app."""
+    canonical = (app.declared["canonical"] or "").lower()
+    domains = [domain.lower() for domain in app.declared["domains"]]
+    if canonical and canonical not in domains:
+        problems.add(f"{canonical} is none of the domains", app.place / "canonical", suggestion(canonical, domains))
     profile, place = app.profile.data, Place(app.profile.source)
     routes = [_route(app, route, references, place / "routes" / at) for at, route in enumerate(profile["routes"])]
     return {
         "name": app.name,
-        "domains": [domain.lower() for domain in app.declared["domains"]],
+        "domains": domains,
         "default": app.declared["default"],
+        **({"canonical": canonical} if canonical else {}),
+        **({"tls": app.declared["tls"]} if app.declared["tls"] else {}),
+        **({"limits": app.declared["limits"]} if "limits" in app.declared else {}),
         "body_limit": app.declared["body_limit"] or profile["body_limit"],
         "static_root": next((route["static_root"] for route in routes if route["path"] == "/"), None),
         "headers": references.variables(
@@ -68,11 +118,12 @@ def _route(app: App, route: Mapping[str, Any], references: References, place: Pl
     return {
         "path": route["path"],
         "upstream": f"{app.name}-{route['service']}" if service else None,
-        "static_root": f"{app.root}/current/{route['static_root']}" if route["static_root"] else None,
+        "static_root": f"{app.root}/static/{route['static_root']}" if route["static_root"] else None,
         "websocket": bool(service and service["websocket"]),
         "read_timeout": route["read_timeout"],
         "cors": {name: value for name, value in cors.items() if value != []} if cors else None,
         "headers": references.variables((route["headers"], place / "headers")),
+        **({"limits": route["limits"]} if "limits" in route else {}),
     }
 
 
@@ -129,6 +180,7 @@ class Firewall:
 
     def __init__(self, inputs: Inputs, apps: Sequence[App], stores: Mapping[str, Any], problems: Problems) -> None:
         self.settings: dict[str, Any] = checked(FIREWALL, inputs.settings, "webapp_firewall", problems)
+        self.web_ports = web_ports(apps)
         self.balancers = [host.address for host in inputs.group("loadbalancer")]
         app_hosts = [host.address for host in inputs.group("app")]
         members = [host.address for host in inputs.group("mongodb")]
@@ -153,7 +205,7 @@ class Firewall:
         groups = set(groups)
         rules = []
         if "loadbalancer" in groups:
-            rules.append(_rule(WEB_PORTS, "tcp", ["any"], "web from any"))
+            rules.append(_rule(self.web_ports, "tcp", ["any"], "web from any"))
             if vip:
                 rules.append(_rule([], "vrrp", self.balancers, "vrrp from loadbalancer"))
         ports: dict[str, list[int]] = {}

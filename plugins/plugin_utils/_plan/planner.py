@@ -18,9 +18,14 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.network impo
     plan_upstreams,
     plan_vip,
 )
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.ports import check_ports
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.ports import check_ports, listens
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.references import References
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import APPS, checked
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import (
+    APPS,
+    BUILD_ENVIRONMENT,
+    RETIRED_APPS,
+    checked,
+)
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import (
     plan_stores,
     store_references,
@@ -43,6 +48,8 @@ def plan_cluster(inputs: Inputs, found: Sequence[ScaleoutError] = ()) -> dict[st
         )
     for name in sorted(declared):
         check_source(name, declared[name], problems)
+    checked(BUILD_ENVIRONMENT, inputs.settings, "webapp_build_environment", problems)
+    retired = _retired_apps(inputs, declared, problems)
     _check_groups(inputs, problems)
     _check_addresses(inputs, problems)
     apps = merge_apps(inputs, declared, problems)
@@ -52,13 +59,14 @@ def plan_cluster(inputs: Inputs, found: Sequence[ScaleoutError] = ()) -> dict[st
     for app in apps:
         references = References(app, _url(app), store_references(app, stores), problems)
         planned[app.name] = _app(app, references)
-        sites.append(plan_site(app, references))
+        sites.append(plan_site(app, references, problems))
         secrets += _app_secrets(app, references)
     _check_secrets(secrets, problems)
     vip = plan_vip(inputs, problems)
+    upstreams = plan_upstreams(apps, problems)
     firewall = Firewall(inputs, apps, stores, problems)
     hosts = _hosts(inputs, apps, stores, firewall, vip is not None)
-    check_ports(inputs, hosts, stores, problems)
+    check_ports(inputs, hosts, stores, firewall.web_ports, problems)
     problems.found.extend(found)
     if problems.found:
         raise PlanError(problems.found)
@@ -68,13 +76,29 @@ def plan_cluster(inputs: Inputs, found: Sequence[ScaleoutError] = ()) -> dict[st
         "secrets": sorted(secrets, key=lambda secret: str(secret["name"])),
         "hosts": hosts,
         "apps": planned,
-        "upstreams": plan_upstreams(apps),
+        "retired_apps": retired,
+        "upstreams": upstreams,
         "sites": sites,
         **stores,
         "vip": vip,
         "firewall": firewall.plan(),
     }
-    return {**plan, "warnings": warnings_of(plan)}
+    for name, listening in listens(plan, inputs, firewall.web_ports).items():
+        hosts[name]["listens"] = listening
+    return {**plan, "warnings": [*inputs.warnings, *warnings_of(plan, inputs, apps)]}
+
+
+def _retired_apps(inputs: Inputs, declared: Mapping[str, Any], problems: Problems) -> list[str]:
+    """The apps that are to be removed."""
+    if inputs.settings.get("webapp_retired_apps") is None:
+        return []
+    retired: list[str] = RETIRED_APPS.check(
+        inputs.settings["webapp_retired_apps"], Place(path="webapp_retired_apps"), problems
+    )
+    for name in retired:
+        if name in declared:
+            problems.add(f"{name} is in webapp_apps too", "webapp_retired_apps", "take it out of one of them")
+    return sorted(set(retired))
 
 
 def _check_groups(inputs: Inputs, problems: Problems) -> None:
@@ -101,8 +125,9 @@ def _check_addresses(inputs: Inputs, problems: Problems) -> None:
 
 
 def _url(app: App) -> str:
-    domains = app.declared["domains"]
-    return app.declared["url"] or f"http://{domains[0].lower() if domains else ''}"
+    domains = [app.declared["canonical"], *app.declared["domains"]]
+    scheme = "https" if app.declared["tls"] else "http"
+    return app.declared["url"] or f"{scheme}://{next(filter(None, domains), '').lower()}"
 
 
 def _app(app: App, references: References) -> dict[str, Any]:
@@ -155,7 +180,7 @@ def _app(app: App, references: References) -> dict[str, Any]:
 def _service(app: App, name: str, references: References) -> dict[str, Any]:
     here, there = Place(app.profile.source) / "services" / name, app.place / "services" / name
     usual = app.profile.data["services"][name]["environment"]
-    service = {key: value for key, value in app.services[name].items() if key != "port"}
+    service = {key: value for key, value in app.services[name].items() if key not in ("port", "balance")}
     return {
         **service,
         "command": references.command(service["command"], here / "command"),

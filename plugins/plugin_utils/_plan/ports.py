@@ -1,26 +1,31 @@
 # Copyright: (c) 2026, The scaleout.webapp builders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No port twice on one host. Private to this collection."""
+"""Who listens where, and no port twice on one host. Private to this collection."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import Inputs
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.network import WEB_PORTS
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Problems
 
 STATUS_PORT = 8079
 SHOWN_HOSTS = 3
+UNITS = {"nginx": "nginx", "mongodb": "mongod", "redis": "redis-server", "memcached": "memcached"}
 
 
 def check_ports(
-    inputs: Inputs, hosts: Mapping[str, dict[str, Any]], stores: Mapping[str, Any], problems: Problems
+    inputs: Inputs,
+    hosts: Mapping[str, dict[str, Any]],
+    stores: Mapping[str, Any],
+    web: Sequence[int],
+    problems: Problems,
 ) -> None:
     """Report every pair of owners of one port once, however many hosts it concerns."""
-    fixed = _fixed_owners(inputs, stores)
+    fixed = _fixed_owners(inputs, stores, web)
     clashes: dict[tuple[str, str], dict[str, list[int]]] = {}
     for name, host in hosts.items():
         owners: dict[int, str] = {}
@@ -40,10 +45,38 @@ def check_ports(
         )
 
 
-def _fixed_owners(inputs: Inputs, stores: Mapping[str, Any]) -> dict[str, list[tuple[str, int]]]:
+def listens(plan: Mapping[str, Any], inputs: Inputs, web: Sequence[int]) -> dict[str, dict[str, Any]]:
+    """For each host the TCP ports it opens, with the unit that may hold them, and addresses that must be its own."""
+    fixed = _fixed_owners(inputs, plan, web)
+    binding = {name for name, app in plan["apps"].items() if _binds(app)}
+    found = {}
+    for name, host in plan["hosts"].items():
+        owners = fixed.get(name, ())
+        stores = any(owner != "nginx" for owner, _port in owners)
+        holds = plan["vip"] is not None and "loadbalancer" in host["groups"]
+        apps = any(instance["app"] in binding for instance in host["instances"])
+        found[name] = {
+            "addresses": [host["address"]] if stores or holds or apps else [],
+            "ports": [
+                *({"port": port, "owner": UNITS[owner]} for owner, port in owners),
+                # Another service of the app gives its port free when the app is converged.
+                *({"port": one["port"], "owner": f"{one['app']}-*@{one['port']}"} for one in host["instances"]),
+            ],
+        }
+    return found
+
+
+def _binds(app: Mapping[str, Any]) -> bool:
+    """Whether it is told the address of its host, to listen there."""
+    told = [app["environment"], *(service["environment"] for service in app["services"].values())]
+    commands = [service["command"] for service in app["services"].values()]
+    return any("${host.address}" in text for text in chain(commands, *(values.values() for values in told)))
+
+
+def _fixed_owners(inputs: Inputs, stores: Mapping[str, Any], web: Sequence[int]) -> dict[str, list[tuple[str, int]]]:
     fixed: dict[str, list[tuple[str, int]]] = {}
     for host in inputs.group("loadbalancer"):
-        fixed[host.name] = [("nginx", port) for port in (*WEB_PORTS, STATUS_PORT)]
+        fixed[host.name] = [("nginx", port) for port in (*web, STATUS_PORT)]
     for host in inputs.group("mongodb"):
         if stores["mongodb"]:
             fixed.setdefault(host.name, []).append(("mongodb", stores["mongodb"]["port"]))

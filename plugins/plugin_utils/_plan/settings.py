@@ -16,6 +16,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._profile import (
     HEADERS,
     HEALTH,
     JOB,
+    LIMITS,
     LINE,
     NAME,
     PORT,
@@ -45,8 +46,24 @@ RELEASE = Text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a label of letters, digits, 
 TARGET = Text(r"/[^\s\0]+", "an absolute path")
 PROTOCOL = Text(choices=("tcp", "udp"), empty="tcp")
 
-SOURCE = Shape({name: Field(LINE, ABSENT) for name in ("path", "archive", "git", "version")})
-RUNTIME = Shape({name: Field(LINE, ABSENT) for name in ("version", "archive", "checksum")})
+SHA256 = Text(r"(sha256:)?[0-9a-f]{64}", "a SHA-256: 64 digits and letters a to f")
+SOURCE = Shape(
+    {
+        **{name: Field(LINE, ABSENT) for name in ("path", "archive", "git", "version")},
+        "checksum": Field(SHA256, ABSENT),
+        "exclude": Field(Items(Text(r"[^/\n\r\0]+", "a name without /, wildcards allowed")), ABSENT),
+    }
+)
+RUNTIME = Shape({"version": Field(LINE, ABSENT), "archive": Field(LINE, ABSENT), "checksum": Field(SHA256, ABSENT)})
+TLS = Shape(
+    {
+        "certificate": required(LINE),
+        "key": required(LINE),
+        "on_host": Field(Flag(), False),
+        "redirect": Field(Flag(), True),
+        "hsts": Field(Number(1, 10**9), ABSENT),
+    }
+)
 SERVICE_CHANGE = Shape(
     {
         **{name: Field(kind, ABSENT) for name, kind in SERVICE.items()},
@@ -58,6 +75,9 @@ APP = Shape(
         "profile": required(LINE),
         "domains": required(Items(LINE, least=1)),
         "default": Field(Flag(), False),
+        "canonical": Field(LINE),
+        "tls": Field(TLS),
+        "limits": Field(LIMITS, ABSENT),
         "url": Field(Text(r"https?://[^\s/?#]+", "http:// or https:// and a host name, without a path")),
         "source": Field(SOURCE, {}),
         "runtime": Field(RUNTIME, {}),
@@ -77,6 +97,14 @@ APP = Shape(
     }
 )
 APPS = Table(APP)
+REPOSITORY = Shape(
+    {
+        "url": required(LINE),
+        "suite": required(LINE),
+        "components": Field(Items(LINE), ABSENT),
+        "key": required(Text(r"[^\n\r\0]+\.(asc|gpg)", "a file or URL that ends in .asc or .gpg")),
+    }
+)
 MONGODB = Shape(
     {
         "port": Field(PORT, 27017),
@@ -84,15 +112,27 @@ MONGODB = Shape(
         "settings": Field(Table(Anything()), {}),
         "default_write_concern": Field(Table(Anything())),
         "cache_mb": Field(Number(256, 2**20)),
+        "tls": Field(
+            Shape(
+                {
+                    "mode": Field(Text(choices=("disabled", "allowTLS", "preferTLS", "requireTLS")), "disabled"),
+                    "clients": Field(Flag(), False),
+                    "client_ca_file": Field(TARGET, ABSENT),
+                }
+            ),
+            INNER,
+        ),
         "install": Field(
             Shape(
                 {
                     "method": Field(Text(choices=("packages", "archive", "binary")), "packages"),
                     "packages": Field(Items(LINE), ABSENT),
                     "version": Field(LINE, ABSENT),
-                    "repository": Field(Table(Anything()), ABSENT),
+                    "repository": Field(REPOSITORY, ABSENT),
                     "archive": Field(LINE, ABSENT),
-                    "archive_checksum": Field(LINE, ABSENT),
+                    "archive_checksum": Field(
+                        Text(r"sha256:[0-9a-f]{64}", "sha256: and 64 digits and letters"), ABSENT
+                    ),
                     "binary": Field(LINE, ABSENT),
                 }
             ),
@@ -147,6 +187,8 @@ FIREWALL = Shape(
         ),
     }
 )
+BUILD_ENVIRONMENT = ENVIRONMENT
+RETIRED_APPS = Items(NAME)
 INSTANCES = Table(Table(Number(0, 1000)))
 
 # Accounts that Debian or the stores make, databases of MongoDB, and folders under /opt/webapp that are no app's.

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.install import check_install
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import App, Host, Inputs
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import (
     MEMBER,
@@ -29,6 +31,7 @@ def plan_stores(inputs: Inputs, apps: Sequence[App], problems: Problems) -> dict
     """The stores that some app needs, or that the inventory asks for. Others are None."""
     _check_groups(inputs, apps, problems)
     mongodb = checked(MONGODB, inputs.settings, "webapp_mongodb", problems)
+    check_install(mongodb["install"], problems)
     redis = checked(REDIS, inputs.settings, "webapp_redis", problems)
     memcached = checked(MEMCACHED, inputs.settings, "webapp_memcached", problems)
     return {
@@ -65,6 +68,7 @@ def store_references(app: App, stores: Mapping[str, Any]) -> dict[str, dict[str,
     if mongodb and "mongodb" in app.stores:
         hosts = ",".join(member["host"] for member in mongodb["members"] if _serves(member))
         options = f"replicaSet={mongodb['replica_set']}&authSource={app.name}&readPreference=primary&w=majority"
+        options += _tls_options(mongodb["tls"])
         password = f"${{secrets.{app.name}_mongodb_password:uri}}"
         found["mongodb"] = {
             "uri": f"mongodb://{app.name}:{password}@{hosts}/{app.name}?{options}",
@@ -86,6 +90,12 @@ def store_references(app: App, stores: Mapping[str, Any]) -> dict[str, dict[str,
         servers = [f"{in_uri(host['address'])}:{memcached['port']}" for host in memcached["hosts"]]
         found["memcached"] = {"url": f"memcached://{servers[0]}", "servers": ",".join(servers)}
     return found
+
+
+def _tls_options(tls: Mapping[str, Any]) -> str:
+    """What a connection string says of TLS."""
+    trusted = f"&tlsCAFile={quote(tls['client_ca_file'])}" if "client_ca_file" in tls else ""
+    return f"&tls=true{trusted}" if tls["clients"] else ""
 
 
 def store_secrets(stores: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -161,6 +171,7 @@ def _mongodb(inputs: Inputs, apps: Sequence[App], settings: dict[str, Any], prob
         ],
     }
     _check_members(plan, problems)
+    _check_tls(plan, problems)
     return plan
 
 
@@ -179,6 +190,20 @@ def _member(host: Host, port: int, problems: Problems) -> dict[str, Any]:
     if given.get("arbiter_only") and given.get("hidden"):
         problems.add("is arbiter and hidden", place, "an arbiter holds no data to hide: leave one of them")
     return {"host": endpoint(host, port), "priority": 0 if passive else 1, **given}
+
+
+def _check_tls(mongodb: Mapping[str, Any], problems: Problems) -> None:
+    tls = mongodb["tls"]
+    if tls["clients"] and tls["mode"] == "disabled":
+        problems.add(
+            "lets clients use TLS, and its mode is disabled", "webapp_mongodb.tls", "set mode to allowTLS or more"
+        )
+    if tls["mode"] == "requireTLS" and not tls["clients"]:
+        problems.add(
+            "requires TLS, and clients do not use it",
+            "webapp_mongodb.tls",
+            "set clients to true and let the apps have it first, with mode allowTLS or preferTLS",
+        )
 
 
 def _check_members(mongodb: Mapping[str, Any], problems: Problems) -> None:

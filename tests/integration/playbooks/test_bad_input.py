@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,8 @@ def run(tmp_path: Path, spoil: Callable[[Inventory], object], *arguments: str) -
     (tmp_path / "site").mkdir(exist_ok=True)
     inventory = copy.deepcopy(good(tmp_path / "site"))
     spoil(inventory)
-    path = tmp_path / "hosts.yml"
+    path = tmp_path / "hosts" / "hosts.yml"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(yaml.safe_dump(inventory))
     command = ["ansible-playbook", "playbooks/site.yml", "-i", str(path), *arguments]
     done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=120, check=False)
@@ -53,6 +55,20 @@ def run(tmp_path: Path, spoil: Callable[[Inventory], object], *arguments: str) -
 
 def app(inventory: Inventory) -> dict[str, Any]:
     return dict.__getitem__(inventory["all"]["vars"]["webapp_apps"], "www")
+
+
+def mongodb(inventory: Inventory, install: dict[str, Any]) -> None:
+    inventory["all"]["vars"]["webapp_mongodb"] = {"install": install}
+
+
+def a_branch_that_is_not_there(inventory: Inventory) -> None:
+    folder = app(inventory)["source"]["path"]
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    app(inventory).update(source={"git": folder, "version": "no-such-branch"})
+
+
+def settings_of_one_group(inventory: Inventory) -> None:
+    inventory["app"]["vars"] = {"webapp_mongodb": {"cache_mb": 512}}
 
 
 def second_app_on_the_same_ports(inventory: Inventory) -> None:
@@ -68,6 +84,66 @@ CASES: list[tuple[str, Callable[[Inventory], object], list[str]]] = [
     ("no host name", lambda i: app(i).update(domains=["www_example..com"]), ["www_example..com", "is no host name"]),
     ("no source", lambda i: app(i).update(source={"path": "/nowhere/at/all"}), ["/nowhere/at/all", "source.path"]),
     ("unknown key", lambda i: app(i).update(domain=["a.example.com"]), ["domain", "domains"]),
+    (
+        "a port of root",
+        lambda i: app(i).update(services={"web": {"port": 443}}),
+        ["web.port: is 443", "1024 and 65535"],
+    ),
+    (
+        "no such branch",
+        a_branch_that_is_not_there,
+        ["webapp_apps.www.source.version", "has no branch and no tag no-such-branch"],
+    ),
+    (
+        "no runtime",
+        lambda i: app(i).update(runtime={"archive": "files/node.tgz"}),
+        ["webapp_apps.www.runtime.archive: there is no file files/node.tgz", "hosts/files/node.tgz"],
+    ),
+    (
+        "no mongod",
+        lambda i: mongodb(i, {"method": "binary", "binary": "/no/mongod"}),
+        ["webapp_mongodb.install.binary: there is no file /no/mongod. Looked at /no/mongod"],
+    ),
+    (
+        "a MongoDB archive without its checksum",
+        lambda i: mongodb(i, {"method": "archive", "archive": "https://x.test/mongodb.tgz"}),
+        ["webapp_mongodb.install.archive_checksum: is required by method: archive"],
+    ),
+    (
+        "a checksum that is none",
+        lambda i: app(i).update(runtime={"archive": __file__, "checksum": "md5:1"}),
+        ["webapp_apps.www.runtime.checksum: is 'md5:1', must be a SHA-256"],
+    ),
+    (
+        "another checksum",
+        lambda i: app(i).update(runtime={"archive": __file__, "checksum": "0" * 64}),
+        ["webapp_apps.www.runtime.checksum", "has the SHA-256", "Fetch the file again"],
+    ),
+    (
+        "exclude beside an archive",
+        lambda i: app(i).update(source={"archive": __file__, "exclude": ["x"]}),
+        ["webapp_apps.www.source: has exclude, which only path takes"],
+    ),
+    (
+        "environment of the build",
+        lambda i: i["all"]["vars"].update(webapp_build_environment={"A-B": "x"}),
+        ["webapp_build_environment.A-B: is 'A-B', must be a name of an environment variable"],
+    ),
+    (
+        "settings of one group",
+        settings_of_one_group,
+        ["webapp_mongodb: is not the same on all hosts (given on app1, app2; absent on db1, db2, db3 and 1 more)"],
+    ),
+    (
+        "no source for a pinned release",
+        lambda i: app(i).update(release="v1.2.3", source={"archive": "site-v1.2.3.tgz"}),
+        ["webapp_apps.www.source.archive: there is no file site-v1.2.3.tgz"],
+    ),
+    (
+        "a URL where a file is needed",
+        lambda i: app(i).update(runtime={"archive": "https://x.test/node.tgz"}),
+        ["webapp_apps.www.runtime.archive: is the URL https://x.test/node.tgz, must be a file on this machine"],
+    ),
     ("impossible port", lambda i: app(i).update(services={"web": {"port": 70000}}), ["port", "70000", "65535"]),
     (
         "absent secret",
@@ -102,18 +178,53 @@ def test_an_even_number_of_voters_warns_and_goes_on(tmp_path: Path) -> None:
     assert "UNREACHABLE" in output
 
 
-def test_a_host_with_too_little_memory_is_refused(tmp_path: Path) -> None:
-    """Asked for real on this machine, in check mode so that a failure of the test changes nothing either."""
+def test_what_is_odd_warns_and_goes_on(tmp_path: Path) -> None:
+    """A typo in a name, a cache without a host, a git server that says nothing, packages that nobody has."""
 
+    def odd(inventory: Inventory) -> None:
+        inventory["all"]["vars"].update(webapp_mongdb={}, webapp_redis={})
+        app(inventory).update(source={"git": "file:///no/such/repository", "version": "main"})
+
+    code, output = run(tmp_path, odd)
+    assert code != 0
+    assert (
+        "Nothing reads the variable webapp_mongdb of app1, app2, db1 and 3 more. Did you mean webapp_mongodb?" in output
+    )
+    assert "There is no redis: the group cache has no host, though webapp_redis is given" in output
+    assert "file:///no/such/repository does not answer, so no release can be built from it now" in output
+    assert "webapp_mongodb.install has no repository" in output
+    assert "UNREACHABLE" in output
+
+
+def this_machine(inventory: Inventory, **variables: Any) -> None:
+    """One host that is really asked, in check mode so that a failure of the test changes nothing either."""
+    here = {"ansible_connection": "local", "ansible_host": "127.0.0.1", **variables}
+    inventory["all"]["hosts"] = {"here": {**here, "ansible_python_interpreter": "/usr/bin/python3"}}
+    for group in ("loadbalancer", "app", "mongodb"):
+        inventory[group]["hosts"] = {"here": {}}
+
+
+def test_a_host_with_too_little_memory_is_refused(tmp_path: Path) -> None:
     def too_many(inventory: Inventory) -> None:
-        here = {"ansible_connection": "local", "ansible_host": "127.0.0.1"}
-        inventory["all"]["hosts"] = {"here": {**here, "ansible_python_interpreter": "/usr/bin/python3"}}
-        for group in ("loadbalancer", "app", "mongodb"):
-            inventory[group]["hosts"] = {"here": {}}
+        this_machine(inventory)
         app(inventory).update(services={"web": {"instances": 900}})
 
     code, output = run(tmp_path, too_many, "--check")
     assert code != 0
-    assert "MB" in output
-    assert "memory" in output
+    assert "MB are declared for services" in output
+    assert "PLAY [Open what the plan needs" not in output, "the run went on after the check of the host"
+
+
+def test_a_host_with_a_foreign_process_on_a_port_or_another_address_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def taken(inventory: Inventory) -> None:
+            this_machine(inventory, webapp_address="192.0.2.1")
+            app(inventory).update(services={"web": {"port": port, "instances": 1}})
+
+        code, output = run(tmp_path, taken, "--check")
+    assert code != 0
+    assert f"port {port}, meant for www-*@{port}, is held by" in output
+    assert "192.0.2.1 is not an address of this host" in output
     assert "PLAY [Open what the plan needs" not in output, "the run went on after the check of the host"

@@ -6,17 +6,17 @@ import contextlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.playbook import kill_at
 
 REPOSITORY = Path(__file__).parents[3]
 SITE = Path(__file__).parent / "site"
@@ -49,6 +49,7 @@ def variables() -> dict[str, Any]:
     return {
         "app_name": "tiny",
         "app_hosts": APP_HOSTS,
+        "app_balancers": ["b1"],
         "app_runtime": {"name": "node", "archive": str(CACHE / "node" / "node-22.20.0.tar.gz"), "version": ">=22"},
         "app_source": {"path": str(SITE)},
         "app_environment": {
@@ -134,20 +135,9 @@ class Cluster:
         return Run(process.returncode, output)
 
     def kill_at(self, text: str, **changes: Any) -> None:
-        """Begin a run, and kill it with everything it started here when it says this."""
+        """Begin a run, and kill it with everything it started here in the task of this name."""
         process = self.start("app", **changes)
-        assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if text in line:
-                break
-        else:
-            pytest.fail(f"never said {text!r}: {''.join(said)}")
-        # Half a second, so that the task has begun on the host.
-        time.sleep(0.5)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill_at(process, text)
 
     def sh(self, host: str, command: str) -> str:
         done = subprocess.run(
@@ -189,6 +179,25 @@ class Cluster:
             done.set()
             watcher.join()
 
+    @contextlib.contextmanager
+    def at_first_answer_of(self, release: str, look: Callable[[], str]) -> Iterator[list[str]]:
+        """What `look` saw when a process first answered with the release."""
+        seen: list[str] = []
+        done = threading.Event()
+
+        def watch() -> None:
+            while not seen and not done.wait(0.05):
+                if release in self.tell("release"):
+                    seen.append(look())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield seen
+        finally:
+            done.set()
+            watcher.join()
+
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
@@ -208,7 +217,9 @@ def test_life_of_an_app(cluster: Cluster) -> None:
     mending_it_restarts_one_at_a_time(cluster)
     killed_runs_are_finished_by_the_next(cluster)
     one_host_is_down(cluster)
-    static_folders(cluster)
+    static_files_are_there_before_the_first_restart(cluster)
+    nobody_else_reads_a_release(cluster)
+    an_interrupted_step_leaves_no_secret(cluster)
     removal(cluster)
 
 
@@ -284,12 +295,56 @@ def one_host_is_down(cluster: Cluster) -> None:
     assert set(cluster.tell("greeting")) == {"limited"}
 
 
-def static_folders(cluster: Cluster) -> None:
-    assert cluster.run("static", "--check").code == 0
-    assert cluster.run("static").changed() > 0
-    assert cluster.sh("b1", "cat /opt/webapp/tiny/current/public/built.txt") == "v2 yes"
-    assert cluster.sh("b1", "ls /opt/webapp/tiny/current/") == "public"
+def static_files_are_there_before_the_first_restart(cluster: Cluster) -> None:
+    """Although the run is limited to the hosts of the app."""
+
+    def assets() -> str:
+        return cluster.sh("b1", "ls /opt/webapp/tiny/static/public/assets")
+
     assert cluster.run("static").changed() == 0
+    with cluster.at_first_answer_of("v3", assets) as seen:
+        done = cluster.run("app", "--limit", "apps", app_release="v3")
+    assert done.code == 0, done.output
+    assert len(seen) == 1
+    assert {"v2.css", "v3.css"} <= set(seen[0].split())
+    assert cluster.sh("b1", "cat /opt/webapp/tiny/static/public/built.txt") == "v3 yes"
+    assert cluster.sh("b1", "ls /opt/webapp/tiny/releases/v3") == "public"
+
+    cluster.sh("b1", "rm -r /opt/webapp/tiny")
+    assert cluster.run("static", "--check").changed() > 0
+    assert cluster.sh("b1", "ls /opt/webapp") == ""
+    assert cluster.run("static").changed() > 0
+    assert assets() == seen[0]
+    assert cluster.run("static").changed() == 0
+
+    assert cluster.run(app_keep_releases=1).changed() > 0
+    assert cluster.run("static", app_keep_releases=1).changed() > 0
+    assert assets() == "v3.css"
+    assert cluster.sh("b1", "ls /opt/webapp/tiny/releases") == "v3"
+
+
+def nobody_else_reads_a_release(cluster: Cluster) -> None:
+    """A host that was made when releases were open to everybody is closed by a run."""
+    cluster.sh("h1", "chmod 755 /opt/webapp/tiny/releases /opt/webapp/tiny/artifacts")
+    assert cluster.run().changed() > 0
+    folders = cluster.sh("h1", "cd /opt/webapp/tiny && stat -c '%a %G' releases artifacts")
+    assert folders == "750 tiny\n700 root"
+    assert cluster.sh("h1", "stat -c %a /opt/webapp/tiny/artifacts/v3.tar.zst") == "600"
+    as_nobody = "setpriv --reuid nobody --regid nogroup --clear-groups"
+    assert cluster.sh("h1", f"{as_nobody} cat /opt/webapp/tiny/current/package.json") == ""
+    assert cluster.sh("b1", f"{as_nobody} cat /opt/webapp/tiny/static/public/built.txt") == "v3 yes"
+
+
+def an_interrupted_step_leaves_no_secret(cluster: Cluster) -> None:
+    """Neither while it runs nor, where it was never begun, after the next run."""
+    file = "/run/webapp-tiny-step.environment"
+    slow = {**cluster.variables["app_environment"], "BUILD_SECONDS": "300"}
+    cluster.kill_at("Run the step assets", app_release="v4", app_environment=slow)
+    host = next(name for name in APP_HOSTS if cluster.sh(name, "systemctl is-active webapp-tiny-step") == "active")
+    assert cluster.sh(host, f"ls {file}") == ""
+    cluster.sh(host, f"echo {SECRET} > {file}")
+    assert cluster.run(app_release="v3").code == 0
+    assert cluster.sh(host, f"ls {file}") == ""
 
 
 def removal(cluster: Cluster) -> None:

@@ -113,7 +113,8 @@ def test_hosts_out_of_limit_are_planned_and_no_secret_is_seen(folder: Path) -> N
 
 
 def test_everything_wrong_is_reported_at_once(folder: Path) -> None:
-    site = {"profile": "no_such", "domains": ["x.test"], "source": {"archive": "site"}}
+    tls = {"certificate": "site.crt", "key": "/k.pem", "on_host": False}
+    site = {"profile": "no_such", "domains": ["x.test"], "source": {"archive": "site"}, "tls": tls}
     inventory = changed(webapp_apps={"www": site}, webapp_mongodb={"settings": "{{ nobody_knows }}"})
     inventory["all"]["hosts"]["app2"]["ansible_port"] = "ssh"
     inventory["all"]["hosts"]["app1"]["webapp_address"] = "{{ ansible_facts.default_ipv4.address }}"
@@ -121,13 +122,65 @@ def test_everything_wrong_is_reported_at_once(folder: Path) -> None:
     done = play(folder)
     assert done.returncode != 0
     text = done.stdout + done.stderr
-    assert "The plan has 5 problems. Nothing was touched." in text
+    assert "The plan has 7 problems. Nothing was touched." in text
     assert "webapp_apps.www.profile: no profile is called no_such" in text
     assert f"webapp_apps.www.source.archive: there is no file site. Looked at {folder}/inventory/site" in text
+    assert f"webapp_apps.www.tls.certificate: there is no file site.crt. Looked at {folder}/inventory/site.crt" in text
+    assert "webapp_apps.www.tls.key: there is no file /k.pem. Looked at /k.pem" in text
     assert "webapp_mongodb: cannot be read: 'nobody_knows' is undefined" in text
     assert "inventory: webapp_address of app1 cannot be read" in text
     assert "inventory: ansible_port of app2 is 'ssh', must be a number" in text
     assert not list(folder.glob("*.json"))
+
+
+def test_one_value_for_the_cluster_and_names_that_nothing_reads(folder: Path) -> None:
+    inventory = changed(webapp_mongdb={"cache_mb": 512}, webapp_vip_address="10.0.0.9")
+    inventory["mongodb"]["vars"] = {"webapp_mongodb": {"cache_mb": 1024}}
+    inventory["loadbalancer"]["vars"] = {"webapp_build_environment": {"A": "{{ inventory_hostname }}"}}
+    inventory["all"]["vars"]["webapp_build_environment"] = {"A": "x"}
+    inventory["all"]["vars"]["webapp_redis"] = {"port": "{{ 6000 + inventory_hostname | length }}"}
+    inventory["all"]["hosts"]["app2"]["webapp_zome"] = "a"
+    write(folder, inventory)
+    done = play(folder)
+    assert done.returncode != 0
+    text = " ".join((done.stdout + done.stderr).split())
+    assert "The plan has 2 problems. Nothing was touched." in text
+    assert (
+        "webapp_mongodb: is not the same on all hosts (absent on lb1, lb2, app1 and 1 more; another value on db1). "
+        "The cluster has one value: put it into group_vars/all"
+    ) in text
+    assert (
+        "webapp_build_environment: is not the same on all hosts (given on lb1, lb2; another value on app1, app2, db1)"
+    ) in text
+
+    write(folder, changed(webapp_mongdb={"cache_mb": 512}, webapp_vip_address="10.0.0.9"))
+    done = play(folder)
+    assert done.returncode == 0
+    text = " ".join((done.stdout + done.stderr).split())
+    assert (
+        "Nothing reads the variable webapp_mongdb of lb1, lb2, app1 and 2 more. Did you mean webapp_mongodb?"
+    ) in text
+    assert text.count("Nothing reads the variable") == 2
+
+
+def test_a_second_plan_in_one_run_knows_what_the_first_one_left(folder: Path) -> None:
+    """site.yml after secrets_file.yml, or the same twice: their facts are variables of hosts then."""
+    done = subprocess.run(
+        [
+            "ansible-playbook",
+            "-i",
+            str(folder / "inventory" / "hosts.yml"),
+            *[str(REPO / "playbooks" / "_plan.yml")] * 2,
+        ],
+        env={**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing reads" not in done.stderr
 
 
 def test_a_profile_beside_the_inventory(folder: Path) -> None:

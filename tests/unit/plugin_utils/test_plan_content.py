@@ -13,6 +13,9 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._errors import Sca
 
 from tests.unit.plugin_utils.plan_inputs import app, plan, profile, shipped
 
+REPOSITORY = {"url": "https://x.test", "suite": "x/", "components": [], "key": "https://x.test/key.asc"}
+VIP = {"address": "10.0.0.100", "prefix": 24, "interface": "eth0", "router_id": 51}
+
 
 def site(**changes: Any) -> dict[str, Any]:
     return app(profile="apostrophe", **changes)
@@ -53,6 +56,8 @@ class TestApostrophe:
                     for host, address in (("app1", "10.0.0.1"), ("app2", "10.0.0.2"))
                     for port in (3000, 3001)
                 ],
+                "health_path": "/login",
+                "health_status": 200,
             }
         ]
         assert planned["sites"] == [
@@ -61,19 +66,48 @@ class TestApostrophe:
                 "domains": ["www.example.com", "example.com"],
                 "default": True,
                 "body_limit": "32m",
-                "static_root": "/opt/webapp/www/current/public",
+                "static_root": "/opt/webapp/www/static/public",
                 "headers": {},
                 "routes": [
                     {
                         "path": "/",
                         "upstream": "www-web",
-                        "static_root": "/opt/webapp/www/current/public",
+                        "static_root": "/opt/webapp/www/static/public",
                         "websocket": False,
                         "read_timeout": 60,
                         "cors": None,
                         "headers": {},
                     }
                 ],
+            }
+        ]
+
+    def test_tls(self) -> None:
+        tls = {"certificate": "/c.pem", "key": "/k.pem", "hsts": 600}
+        services = {"web": {"sticky": True}}
+        changes = {"tls": tls, "canonical": "www.Example.com", "limits": {"connections": 20}, "services": services}
+        planned = plan({"www": {**app(domains=["example.com", "WWW.example.com"]), **changes}})
+        site = planned["sites"][0]
+        assert site["tls"] == {**tls, "on_host": False, "redirect": True}
+        assert (site["canonical"], site["limits"]) == ("www.example.com", {"connections": 20})
+        assert planned["apps"]["www"]["url"] == "https://www.example.com"
+        assert planned["upstreams"][0]["sticky_secure"] is True
+
+    def test_how_requests_are_spread(self) -> None:
+        balance = {"method": "least_conn", "weights": {"app1": 3}, "backup": ["app2"], "max_fails": 1}
+        services = {"web": {"instances": 1, "sticky": True, "balance": balance, "health": {"path": "/healthz"}}}
+        assert plan({"www": app(services=services)})["upstreams"] == [
+            {
+                "name": "www-web",
+                "servers": [
+                    {"name": "app1-3000", "host": "app1", "address": "10.0.0.1", "port": 3000, "weight": 3},
+                    {"name": "app2-3000", "host": "app2", "address": "10.0.0.2", "port": 3000, "backup": True},
+                ],
+                "method": "least_conn",
+                "max_fails": 1,
+                "sticky_cookie": "www_web_instance",
+                "health_path": "/healthz",
+                "health_status": 200,
             }
         ]
 
@@ -162,7 +196,8 @@ class TestApostrophe:
 
     def test_everything_on_one_host(self) -> None:
         everything = {group: ["web1"] for group in ("loadbalancer", "app", "mongodb", "cache")}
-        planned = plan({"www": site()}, groups=everything, memcached={"memory_mb": 64}, mongodb={"cache_mb": 512})
+        mongodb = {"cache_mb": 512, "install": {"repository": REPOSITORY}}
+        planned = plan({"www": site()}, groups=everything, memcached={"memory_mb": 64}, mongodb=mongodb)
         host = planned["hosts"]["web1"]
         assert host["groups"] == ["app", "cache", "loadbalancer", "mongodb"]
         assert host["memory_mb"] == 2 * 300 + 768 + 64
@@ -287,7 +322,7 @@ class TestMongodb:
         assert planned["hosts"]["app1"]["address"] == "2001:db8::2"
 
     def test_how_it_is_installed_is_passed_on(self) -> None:
-        install = {"method": "packages", "repository": {"url": "https://x.test", "components": ["main"]}}
+        install = {"method": "packages", "repository": REPOSITORY}
         assert plan(mongodb={"install": install})["mongodb"]["install"] == install
 
 
@@ -354,7 +389,7 @@ class TestNetwork:
             ["10.0.0.1", "10.0.0.2"],
             ["10.0.0.3", "10.0.0.4", "10.0.0.5"],
         )
-        assert rules["lb1"] == {"web from any": ([80, 443], ["any"])}
+        assert rules["lb1"] == {"web from any": ([80], ["any"])}
         assert rules["app1"] == {"www-web from loadbalancer": ([3000, 3001], balancers)}
         assert rules["db1"] == {
             "mongodb from app and mongodb": ([27017], [*apps, *members[1:]]),
@@ -380,6 +415,36 @@ class TestNetwork:
         assert planned["firewall"] == {"enabled": True, "ssh_sources": ["192.0.2.1"]}
 
 
+class TestListens:
+    def test_every_port_with_the_unit_that_may_hold_it(self) -> None:
+        planned = plan({"www": site()}, redis={"port": 6400}, memcached={}, mongodb={"port": 27018})["hosts"]
+        listening = {
+            name: [(one["port"], one["owner"]) for one in host["listens"]["ports"]] for name, host in planned.items()
+        }
+        assert listening["lb1"] == [(80, "nginx"), (8079, "nginx")]
+        assert listening["app1"] == [(3000, "www-*@3000"), (3001, "www-*@3001")]
+        assert listening["db1"] == [(27018, "mongod"), (6400, "redis-server"), (11211, "memcached")]
+        assert listening["db2"] == [(27018, "mongod")]
+
+    @pytest.mark.parametrize(
+        ("one", "vip", "bound"),
+        [
+            (app(), None, ["db1", "db2", "db3"]),
+            (app(), VIP, ["db1", "db2", "db3", "lb1", "lb2"]),
+            (app(environment={"HOST": "${host.address}"}), None, ["app1", "app2", "db1", "db2", "db3"]),
+        ],
+        ids=["stores", "virtual IP", "an app that is told where to listen"],
+    )
+    def test_who_listens_on_an_address_of_its_own(
+        self, one: dict[str, Any], vip: dict[str, Any] | None, bound: list[str]
+    ) -> None:
+        """The others listen everywhere: their hosts may be behind address translation."""
+        hosts = plan({"www": one}, vip=vip)["hosts"]
+        assert {name: host["listens"]["addresses"] for name, host in hosts.items()} == {
+            name: [host["address"]] if name in bound else [] for name, host in hosts.items()
+        }
+
+
 class TestWarnings:
     def test_one_balancer(self) -> None:
         (warning,) = plan(groups={"loadbalancer": ["lb1"], "app": ["app1"]})["warnings"]
@@ -397,6 +462,42 @@ class TestWarnings:
         warnings = plan(groups={**everything, "mongodb": ["web1", "db1"]}, hosts=hosts)["warnings"]
         assert not any("voting" in warning for warning in warnings)
 
+    def test_packages_that_no_distribution_has(self) -> None:
+        def warned(**install: Any) -> bool:
+            warnings = plan({"www": site()}, mongodb={"install": install})["warnings"]
+            return any(
+                "packages (mongodb-org-server) and webapp_mongodb.install has no repository" in w for w in warnings
+            )
+
+        assert warned()
+        assert not warned(repository=REPOSITORY)
+        assert not warned(method="binary", binary="/mongod")
+
+    def test_caches_that_are_wanted_and_have_no_host(self) -> None:
+        groups = {"loadbalancer": ["lb1"], "app": ["app1"], "mongodb": ["db1"]}
+        uses = profile("stores: {redis: {optional: true}, memcached: {optional: true}}\n")
+        warnings = plan(groups=groups, redis={}, profiles=[uses])["warnings"]
+        assert (
+            "There is no redis: the group cache has no host, though webapp_redis is given and www can use it."
+            in warnings
+        )
+        assert "There is no memcached: the group cache has no host, though www can use it." in warnings
+        assert not any("cache" in warning for warning in plan(groups=groups)["warnings"])
+
+    def test_a_cache_that_nobody_uses(self) -> None:
+        warnings = plan(redis={})["warnings"]
+        assert "There is no redis: webapp_redis is given, but no app can use it." in warnings
+        assert "The group cache (db1) has nothing to do: give webapp_redis or webapp_memcached." in warnings
+
+    def test_redis_on_the_first_of_several(self) -> None:
+        groups = {"loadbalancer": ["lb1"], "app": ["app1"], "mongodb": ["db1"], "cache": ["c1", "c2", "c3"]}
+        (warning,) = [one for one in plan({"www": site()}, groups=groups, redis={})["warnings"] if "Redis" in one]
+        assert warning == (
+            "Redis runs only on c1, the first host of the group cache, and not on c2, c3: without c1 there is none."
+        )
+        memcached = plan({"www": site()}, groups=groups, memcached={})
+        assert not any("cache" in warning for warning in memcached["warnings"])
+
     def test_a_zone_with_the_majority(self) -> None:
         zones = {"db1": {"zone": "a"}, "db2": {"zone": "a"}, "db3": {"zone": "b"}}
         assert any("Zone a has 2 of 3 voting members" in warning for warning in plan(hosts=zones)["warnings"])
@@ -405,9 +506,7 @@ class TestWarnings:
 
     def test_what_no_role_makes_yet(self) -> None:
         text = "jobs: [{name: clean, command: x, schedule: '1 2 * * *'}]\n"
-        sticky = {"web": {"sticky": True}}
-        warnings = " ".join(plan({"www": app(services=sticky)}, profiles=[profile(text)])["warnings"])
-        assert "www: web should be sticky" in warnings
+        warnings = " ".join(plan({"www": app()}, profiles=[profile(text)])["warnings"])
         assert "nothing runs its jobs (clean) yet" in warnings
 
     def test_files_that_each_host_keeps_by_itself(self) -> None:

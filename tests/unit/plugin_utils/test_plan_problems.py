@@ -16,6 +16,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.planner impo
 from tests.unit.plugin_utils.plan_inputs import GROUPS, app, cluster, plan, problems, profile, the_problem
 
 VIP = {"address": "10.0.0.100", "prefix": 24, "interface": "eth0", "router_id": 51}
+DIGEST = "0123456789abcdef" * 4
 
 
 def without(group: str) -> dict[str, list[str]]:
@@ -88,7 +89,7 @@ class TestKeys:
             "webapp_apps.www.domains: is 'www.example.com', must be a list"
         )
 
-    @pytest.mark.parametrize("port", [0, 65536, -1, "x", True, 1.5, None])
+    @pytest.mark.parametrize("port", [0, 80, 1023, 65536, -1, "x", True, 1.5, None])
     def test_impossible_port(self, port: Any) -> None:
         if port is None:
             assert plan({"www": app(services={"web": {"port": port}})})
@@ -96,6 +97,38 @@ class TestKeys:
             assert the_problem({"www": app(services={"web": {"port": port}})}).startswith(
                 "webapp_apps.www.services.web.port: is "
             )
+
+    def test_a_port_that_is_not_for_ordinary_users(self) -> None:
+        assert the_problem({"www": app(services={"web": {"port": 80}})}) == (
+            "webapp_apps.www.services.web.port: is 80, must be between 1024 and 65535. "
+            "Ports below 1024 are not for ordinary users; visitors come to the balancers' port 80."
+        )
+
+    @pytest.mark.parametrize(
+        ("value", "where"),
+        [({"1A": "x"}, "1A"), ({"A": ["x"]}, "A"), ({"NODE-EXTRA": "x"}, "NODE-EXTRA"), (["A=x"], "")],
+    )
+    def test_the_environment_of_the_build(self, value: Any, where: str) -> None:
+        place = f"webapp_build_environment.{where}" if where else "webapp_build_environment"
+        assert the_problem(build_environment=value).startswith(f"{place}: is ")
+        assert plan(build_environment={"NODE_EXTRA_CA_CERTS": "/etc/ssl/ca.crt"})
+
+    def test_a_password_in_the_url_of_a_git_source(self) -> None:
+        for url in ("https://me:secret@git.example.com/site", "git+https://me:secret@git.example.com/site"):
+            found = the_problem({"www": app(source={"git": url, "version": "main"})})
+            assert found.startswith("webapp_apps.www.source.git: has a password in its URL")
+            assert "secret" not in found
+        for url in ("git@git.example.com:site", "ssh://git@git.example.com:22/site", "https://git.example.com/site"):
+            assert plan({"www": app(source={"git": url, "version": "main"})})
+
+    def test_an_app_that_is_retired_and_wanted(self) -> None:
+        assert the_problem(retired_apps=["www"]) == (
+            "webapp_retired_apps: www is in webapp_apps too. Take it out of one of them."
+        )
+        assert plan(retired_apps=["shop", "blog"])["retired_apps"] == ["blog", "shop"]
+
+    def test_the_name_of_a_retired_app(self) -> None:
+        assert the_problem(retired_apps=["../shop"]).startswith("webapp_retired_apps.0: is '../shop', ")
 
     def test_instances_below_one(self) -> None:
         assert the_problem({"www": app(services={"web": {"instances": 0}})}) == (
@@ -258,13 +291,16 @@ class TestPorts:
     def test_apps_on_different_hosts_may_share_ports(self) -> None:
         assert plan({"www": app(hosts=["app1"]), "shop": app(1, hosts=["app2"])})
 
-    @pytest.mark.parametrize(
-        ("port", "owner"), [(443, "nginx"), (80, "nginx"), (8079, "nginx"), (27017, "mongodb"), (22, "SSH")]
-    )
+    @pytest.mark.parametrize(("port", "owner"), [(8079, "nginx"), (27017, "mongodb"), (2222, "SSH")])
     def test_ports_of_others_on_the_host(self, port: int, owner: str) -> None:
         one = {group: ["web1"] for group in ("loadbalancer", "app", "mongodb")}
-        found = the_problem({"www": app(services={"web": {"port": port, "instances": 1}})}, groups=one)
+        site = {"www": app(services={"web": {"port": port, "instances": 1}})}
+        found = the_problem(site, groups=one, hosts={"web1": {"ssh_port": 2222}})
         assert f"port {port} is wanted by {owner} and by www-web on web1" in found
+
+    def test_a_store_on_the_port_of_the_balancer(self) -> None:
+        one = {group: ["web1"] for group in ("loadbalancer", "app", "mongodb")}
+        assert "port 80 is wanted by nginx and by mongodb" in the_problem(groups=one, mongodb={"port": 80})
 
     def test_stores_of_one_host(self) -> None:
         site = {"www": app(profile="apostrophe")}
@@ -272,6 +308,57 @@ class TestPorts:
         assert "port 27017 is wanted by mongodb and by redis on db1" in found
         assert "another port: webapp_mongodb: {port: N}" in found
         assert "memcached" in the_problem(site, redis={}, memcached={"port": 6379})
+
+
+class TestSource:
+    @pytest.mark.parametrize(
+        ("source", "why"),
+        [
+            ({}, "says nowhere to take the app from"),
+            ({"path": "/a", "archive": "/b"}, "has path and archive. Give it only one"),
+            ({"git": "https://x.test/a"}, "has git without version"),
+            ({"path": "/a", "version": "v1"}, "has version, which only git takes, beside path. Take version away"),
+            ({"archive": "/a", "exclude": ["x"]}, "has exclude, which only path takes, beside archive"),
+            ({"path": "/a", "checksum": DIGEST}, "has checksum, which only archive takes, beside path"),
+        ],
+    )
+    def test_one_place_with_its_own_keys(self, source: dict[str, Any], why: str) -> None:
+        assert the_problem({"www": app(source=source)}).startswith(f"webapp_apps.www.source: {why}")
+
+    @pytest.mark.parametrize("checksum", ["md5:" + "0" * 32, "0" * 63, "sha256:" + "G" * 64, "sha512:" + "0" * 128])
+    def test_a_checksum_is_a_sha256(self, checksum: str) -> None:
+        archive = {"archive": "/a", "checksum": checksum}
+        for key, given in (("source", app(source=archive)), ("runtime", app(runtime=archive))):
+            found = the_problem({"www": given})
+            assert found.startswith(f"webapp_apps.www.{key}.checksum: is ")
+            assert "must be a SHA-256" in found
+
+    def test_what_is_left_out_is_given_by_name(self) -> None:
+        found = the_problem({"www": app(source={"path": "/a", "exclude": ["data/*"]})})
+        assert found.startswith("webapp_apps.www.source.exclude.0: is 'data/*', must be a name without /")
+
+    def test_all_of_it_comes_into_the_plan(self) -> None:
+        for source in ({"path": "/a", "exclude": ["*.log"]}, {"archive": "/a", "checksum": f"sha256:{DIGEST}"}):
+            assert plan({"www": app(source=source)})["apps"]["www"]["source"] == source
+
+
+class TestInstall:
+    @pytest.mark.parametrize(
+        ("install", "problem"),
+        [
+            ({"method": "binary"}, "binary: is required by method: binary and missing. Add binary, or change method"),
+            ({"method": "archive", "archive": "/a"}, "archive_checksum: is required by method: archive and missing"),
+            ({"binary": "/mongod"}, "binary: is not looked at with method: packages. Set method: binary, or take"),
+            ({"method": "binary", "binary": "/m", "version": "7.0.1"}, "version: is not looked at with method: binary"),
+            ({"archive_checksum": "0" * 64}, "archive_checksum: is '000"),
+            ({"repository": {"url": "https://x.test", "suite": "x/"}}, "repository.key: is required and missing"),
+            ({"repository": {"url": "u", "suite": "x/", "key": "k.txt"}}, "repository.key: is 'k.txt', must be a file"),
+            ({"method": "docker"}, "method: is 'docker', must be one of packages, archive, binary"),
+        ],
+    )
+    def test_a_method_and_what_belongs_to_it(self, install: dict[str, Any], problem: str) -> None:
+        found = problems(mongodb={"install": install})
+        assert found[0].startswith(f"webapp_mongodb.install.{problem}")
 
 
 class TestMongodb:
@@ -383,3 +470,38 @@ class TestReferences:
         assert the_problem(profiles=[broken]) == (
             "profiles/plain.yml: files.0.content: is no text. Write it as a text, or set format: json."
         )
+
+
+def test_the_canonical_host_is_one_of_the_domains() -> None:
+    assert the_problem({"www": app(canonical="example.com")}) == (
+        "webapp_apps.www.canonical: example.com is none of the domains. Did you mean www.example.com?"
+        " Known are: www.example.com."
+    )
+
+
+class TestBalance:
+    @pytest.mark.parametrize(
+        ("balance", "expected"),
+        [
+            ({"weights": {"db1": 2}}, "weights: db1 is no host of the app. Known are: app1, app2."),
+            ({"backup": ["ap1"]}, "backup: ap1 is no host of the app. Did you mean app1? Known are: app1, app2."),
+            ({"backup": ["app1", "app2"]}, "backup: names every host of the app. Leave one that is no backup."),
+            ({"method": "ip_hash", "backup": ["app1"]}, "backup: nginx has no backup servers with the method ip_hash"),
+            ({"method": "hash"}, "method hash and key belong together"),
+            ({"key": "$request_uri"}, "method hash and key belong together"),
+            ({"method": "fastest"}, "is 'fastest', must be one of round_robin, least_conn, ip_hash, hash"),
+            ({"method": "hash", "key": "$x;"}, "is '$x;', must be nginx variables"),
+        ],
+    )
+    def test_what_nginx_does_not_take(self, balance: dict[str, Any], expected: str) -> None:
+        found = " ".join(problems({"www": app(services={"web": {"balance": balance}})}))
+        assert "webapp_apps.www.services.web.balance" in found
+        assert expected in found
+
+    def test_sticky_needs_addresses(self) -> None:
+        hosts = {"app1": {"address": "app1.example.com"}}
+        found = problems({"www": app(services={"web": {"sticky": True}})}, hosts=hosts, firewall={"enabled": False})
+        assert found == [
+            "webapp_apps.www.services.web: is sticky, for which balancers need IP addresses, and app1 has none."
+            " Give the host webapp_address (or ansible_host)."
+        ]

@@ -139,7 +139,7 @@ def test_a_port_is_open_only_to_those_who_need_it(inputs: Inputs) -> None:
             opened |= set(rule["ports"])
             assert host["address"] not in rule["sources"]
             if rule["sources"] == ["any"]:
-                assert rule["ports"] == [80, 443]
+                assert rule["ports"] == [80]
             elif set(rule["ports"]) & instance_ports:
                 assert all("loadbalancer" in addresses[source] for source in rule["sources"])
             else:

@@ -40,6 +40,7 @@ def test_defaults_are_filled_in() -> None:
         "serial_start": False,
         "sticky": False,
         "websocket": False,
+        "balance": {},
         "health": {"path": "/", "status": 200, "timeout": 5},
     }
     assert profile.data["stores"] == {"mongodb": None, "redis": None, "memcached": None}
@@ -110,7 +111,7 @@ def test_routes_must_lead_somewhere(route: str, expected: str) -> None:
     assert found.startswith(expected)
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "http", "true", "30.5"])
+@pytest.mark.parametrize("port", ["0", "443", "65536", "http", "true", "30.5"])
 def test_impossible_port(port: str) -> None:
     (found,) = problems(PLAIN.replace("3000", port))
     assert found.startswith("profiles/x.yml: services.web.port: is ")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._health.client import Answer, Check
-from ansible_collections.scaleout.webapp.plugins.module_utils._instances.client import Client
+from ansible_collections.scaleout.webapp.plugins.module_utils._instances.client import Client, apps_on_host
 from ansible_collections.scaleout.webapp.plugins.module_utils._instances.model import Live, Plan, Step, Wanted
 
 UNIT = "www-web@3000.service"
@@ -54,6 +54,15 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
+
+
+def test_apps_are_known_by_their_units_or_their_configuration(host: Host, tmp_path: Path) -> None:
+    (host.units / "getty@.service").write_text("[Service]\nExecStart=getty\n")
+    (tmp_path / "etc/shop").mkdir(parents=True)
+    (tmp_path / "etc/shop/environment").write_text("")
+    (tmp_path / "etc/empty").mkdir()
+    assert apps_on_host(host.units, tmp_path / "etc") == {"www", "www2", "shop"}
+    assert apps_on_host(tmp_path / "absent", tmp_path / "absent") == set()
 
 
 def test_only_templates_of_this_app_are_its_own(host: Host) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.client import (
     distribution,
-    free_disk_mb,
+    existing,
+    free_disks_mb,
     is_own,
     listeners,
     listening_inodes,
@@ -66,9 +67,16 @@ def test_an_address_is_own_when_one_can_listen_there(address: str, own: bool) ->
     assert is_own(address) is own
 
 
-def test_disk_space_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    """The nearest parent counts."""
-    assert free_disk_mb(str(tmp_path / "a" / "b")) == pytest.approx(free_disk_mb(str(tmp_path)), abs=500)
+def test_a_folder_that_is_not_there_yet_will_be_on_the_disk_of_its_parent(tmp_path: Path) -> None:
+    """As deep as it may be."""
+    assert existing(str(tmp_path / "a" / "b")) == tmp_path
+
+
+def test_one_file_system_is_reported_once(tmp_path: Path) -> None:
+    """By the first path on it; /proc is another one, and has no room at all."""
+    found = free_disks_mb([str(tmp_path), str(tmp_path / "a"), "/proc"])
+    assert list(found) == [str(tmp_path), "/proc"]
+    assert found[str(tmp_path)] > found["/proc"] == 0
 
 
 @pytest.mark.parametrize(

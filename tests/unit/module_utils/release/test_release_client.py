@@ -27,10 +27,6 @@ def run(argv: list[str]) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
-def silently(argv: list[str]) -> None:
-    run(argv)
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """An app with one built, unfinished release."""
@@ -41,9 +37,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def as_plain_tar(argv: list[str]) -> None:
+def as_plain_tar(argv: list[str]) -> str:
     """Without the program zstd, which only hosts need."""
-    run([word for word in argv if word not in ("--zstd", "--owner=0", "--group=0")])
+    return run([word for word in argv if word not in ("--zstd", "--owner=0", "--group=0")])
 
 
 def test_nothing_is_there(tmp_path: Path) -> None:
@@ -66,14 +62,17 @@ def test_from_build_to_another_host(root: Path, tmp_path: Path) -> None:
     assert seen.checksums == {"v1": checksum} == {"v1": sha256(root / "artifacts/v1.tar.zst")}
 
     other = tmp_path / "other"
-    unpack(root / "artifacts/v1.tar.zst", other / "releases/v1", silently, [], True, UID, GID)
+    unpack(root / "artifacts/v1.tar.zst", other / "releases/v1", run, [], True, UID, GID)
     assert read_host(str(other)).releases == {"v1": "20260101T000000Z"}
     assert (other / "releases/v1/lib/b.js").stat().st_mode & 0o777 == 0o640
     assert [path.name for path in (other / "releases").iterdir()] == ["v1"]
 
     balancer = tmp_path / "balancer"
-    unpack(root / "artifacts/v1.tar.zst", balancer / "releases/v1", silently, ["public"], True, UID, GID)
+    unpack(root / "artifacts/v1.tar.zst", balancer / "releases/v1", run, ["public"], True, UID, GID)
     assert (balancer / "releases/v1/public/a.css").exists()
+    unpack(root / "artifacts/v1.tar.zst", balancer / "releases/v1", run, ["public", "absent"], True, UID, GID)
+    assert read_host(str(balancer)).partial == {"v1": ["public", "absent"]}
+    unpack(root / "artifacts/v1.tar.zst", balancer / "releases/v1", run, ["public"], True, UID, GID)
     assert not (balancer / "releases/v1/lib").exists()
     seen = read_host(str(balancer))
     assert (seen.releases, seen.unfinished, seen.partial) == ({}, [], {"v1": ["public"]})
@@ -99,7 +98,7 @@ def test_what_an_interrupted_unpack_left_behind_is_replaced(root: Path, tmp_path
     (stale / "stale").write_text("")
     target.mkdir()
     (target / "old").write_text("")
-    unpack(archive, target, silently, [], False, UID, GID)
+    unpack(archive, target, run, [], False, UID, GID)
     assert sorted(path.name for path in target.iterdir()) == ["lib", "public"]
     assert read_host(str(tmp_path / "new")).unfinished == ["v1"]
 
@@ -107,7 +106,7 @@ def test_what_an_interrupted_unpack_left_behind_is_replaced(root: Path, tmp_path
 def test_a_source_cannot_pass_for_a_finished_release(root: Path, tmp_path: Path) -> None:
     (root / "releases/v1" / MARKER).write_text('{"label": "v1", "made": "1"}')
     pack_folder(root / "releases/v1", [], tmp_path / "source")
-    unpack(tmp_path / "source", tmp_path / "new/releases/v1", silently, [], False, UID, GID)
+    unpack(tmp_path / "source", tmp_path / "new/releases/v1", run, [], False, UID, GID)
     assert read_host(str(tmp_path / "new")).unfinished == ["v1"]
 
 

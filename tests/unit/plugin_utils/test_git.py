@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a real git repository answers about branches, tags and commits."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._git import check_git
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("site")
+    who = ["-c", "user.name=x", "-c", "user.email=x@x.test"]
+    for arguments in (
+        ["init", "--quiet", "--initial-branch=main"],
+        [*who, "commit", "--quiet", "--allow-empty", "--message=x"],
+        ["branch", "feature/cart"],
+        [*who, "tag", "--annotate", "--message=x", "v1.0"],
+    ):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    return str(folder)
+
+
+def apps(git: Any, version: Any) -> dict[str, Any]:
+    return {"www": {"source": {"git": git, "version": version}}}
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["main", "v1.0", "feature/cart", "refs/heads/main", "tags/v1.0", "HEAD", "0123abc", "v1.0-2-g0123abc", "main~1"],
+)
+def test_what_is_there_and_what_a_server_cannot_tell(repository: str, version: str) -> None:
+    assert check_git(apps(repository, version)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("version", "meant"), [("mian", "main"), ("v1.1", "v1.0"), ("cart", ""), ("feature", "feature/cart")]
+)
+def test_what_is_not_there(repository: str, version: str, meant: str) -> None:
+    (problem,), warnings = check_git(apps(repository, version))
+    hint = f" (did you mean {meant}?)" if meant else ""
+    assert str(problem) == (
+        f"webapp_apps.www.source.version: {repository} has no branch and no tag {version}. "
+        f"Push it, or correct version{hint}."
+    )
+    assert not warnings
+
+
+def test_no_repository(tmp_path: Path) -> None:
+    problems, (warning,) = check_git(apps(str(tmp_path), "main"))
+    assert not problems
+    assert warning.startswith(f"webapp_apps.www.source.git: {tmp_path} does not answer, so no release can be built")
+    assert "not appear to be a git repository" in warning
+
+
+def test_a_server_that_is_silent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"git://127.0.0.1:{server.getsockname()[1]}/site"
+        problems, (warning,) = check_git(apps(url, "main"), timeout=0.5)
+    assert not problems
+    assert warning.endswith("no answer within 0.5 s")
+
+
+@pytest.mark.parametrize(
+    "given", [None, ["www"], {"www": None}, {"www": {"source": "x"}}, apps(["x"], "y"), apps("x", 1)]
+)
+def test_what_has_another_shape_is_left_to_the_schema(given: Any) -> None:
+    assert check_git(given) == ([], [])
