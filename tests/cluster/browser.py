@@ -15,7 +15,8 @@ from typing import Any
 
 import requests
 
-from tests.cluster.cluster import free_port, wait_until
+from tests.cluster.cluster import wait_until
+from tests.support.ports import free_port
 
 FLAGS = [
     "--headless",

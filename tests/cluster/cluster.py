@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from tests.support.ports import free_port
+
 TIMEOUT = 10.0
 
 
@@ -151,12 +153,6 @@ def path_of(url: str) -> str:
     """Path and query of a URL that may be absolute."""
     parts = urlsplit(url)
     return parts.path + (f"?{parts.query}" if parts.query else "")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def opens(address: str, port: int, timeout: float = 2.0) -> bool:

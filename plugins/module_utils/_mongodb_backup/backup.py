@@ -11,17 +11,29 @@ import hashlib
 import json
 import os
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Login
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.model import SUFFIX, expired
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.model import (
+    SUFFIX,
+    expired,
+    only_journal_changed,
+)
 
 CHUNK = 1 << 20
-# What a process leaves behind for itself.
-NOT_DATA = ("mongod.lock", "WiredTiger.lock", "diagnostic.data", "_tmp")
+# What a process leaves behind for itself; the journal's files for later, which it makes and renames under the lock too.
+NOT_DATA = (
+    "mongod.lock",
+    "WiredTiger.lock",
+    "diagnostic.data",
+    "_tmp",
+    "journal/WiredTigerPreplog.*",
+    "journal/WiredTigerTmplog.*",
+)
 
 
 def connect(host: str, port: int, login: Login) -> Any:
@@ -124,16 +136,22 @@ def pack(data: Path, target: Path) -> str:
     excluded = [f"--exclude=./{name}" for name in NOT_DATA]
     digest = hashlib.sha256()
     tar_command = ["tar", "-C", str(data), "--numeric-owner", *excluded, "-cf", "-", "."]
-    with target.open("wb") as stream, subprocess.Popen(tar_command, stdout=subprocess.PIPE) as tar:
-        with subprocess.Popen(["zstd", "-q", "-T0"], stdin=tar.stdout, stdout=subprocess.PIPE) as zstd:
-            packed: Any = zstd.stdout
-            for chunk in iter(lambda: packed.read(CHUNK), b""):
-                digest.update(chunk)
-                stream.write(chunk)
-        stream.flush()
-        os.fsync(stream.fileno())
-    if tar.returncode or zstd.returncode:
-        raise ScaleoutError(f"tar ended with {tar.returncode}, zstd with {zstd.returncode}", str(data), "see its disk")
+    with tempfile.TemporaryFile() as errors:
+        own: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": errors, "env": {**os.environ, "LC_ALL": "C"}}
+        with target.open("wb") as stream, subprocess.Popen(tar_command, **own) as tar:
+            with subprocess.Popen(["zstd", "-q", "-T0"], stdin=tar.stdout, **own) as zstd:
+                packed: Any = zstd.stdout
+                for chunk in iter(lambda: packed.read(CHUNK), b""):
+                    digest.update(chunk)
+                    stream.write(chunk)
+            stream.flush()
+            os.fsync(stream.fileno())
+        errors.seek(0)
+        said = errors.read().decode(errors="replace").strip()
+    # With 1 tar tells that files changed meanwhile, the archive is whole.
+    if zstd.returncode or tar.returncode not in (0, 1) or not only_journal_changed(said):
+        ended = f"tar ended with {tar.returncode}, zstd with {zstd.returncode}: {said[-500:]}"
+        raise ScaleoutError(ended, str(data), "see its disk, and that of the archive")
     return digest.hexdigest()
 
 

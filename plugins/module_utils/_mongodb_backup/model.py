@@ -46,6 +46,16 @@ def expired(names: list[str], replica_set: str, keep: int) -> list[str]:
     return sorted(name for name in names if pattern.fullmatch(name))[:-keep]
 
 
+def only_journal_changed(said: str) -> bool:
+    """Whether all that tar complains of is a file of the journal that changed while it was read.
+
+    The server goes on to write there under the lock; recovery reads up to the first record that is not whole, and
+    everything the lock promises lies before it. A change of any other file means that the lock did not hold.
+    """
+    fine = re.compile(r"tar: \.(/journal(/WiredTiger\w+\.\d+)?)?: [Ff]ile (changed as|removed before) we read it")
+    return all(fine.fullmatch(line) for line in said.splitlines())
+
+
 def check_restorable(manifest: dict[str, Any], program: Version) -> None:
     """Data files are read by the version that wrote them and, with its compatibility, by the next."""
     series = manifest["feature_compatibility_version"]

@@ -18,6 +18,8 @@ from typing import Any
 
 import pymongo
 
+from tests.support.ports import free_port
+
 REPOSITORY = Path(__file__).parents[3]
 DISTRIBUTION_PYTHON = "/usr/bin/python3"
 # With the server's own the waits are long.
@@ -33,12 +35,6 @@ def mongod_program() -> str:
         [sys.executable, str(REPOSITORY / "tools" / "fetch_mongod.py")], check=True, stdout=subprocess.PIPE, text=True
     )
     return done.stdout.strip()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def own_address() -> str:

@@ -98,7 +98,9 @@ def test_only_so_many_are_kept(member: Mongod, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     made = []
     for _number in range(3):
-        made.append(Path(back_up(member, folder, keep=2)["archive"]))
+        result = back_up(member, folder, keep=2)
+        assert not result.get("failed"), result["msg"]
+        made.append(Path(result["archive"]))
         # Archives are named by the second.
         time.sleep(1)
     assert sorted(folder.glob("*.zst")) == made[1:]

@@ -17,7 +17,6 @@ from tests.integration.mongodb.mongods import (
     QUICK,
     Mongod,
     Start,
-    free_port,
     identities,
     on_all,
     replica_set,
@@ -25,6 +24,7 @@ from tests.integration.mongodb.mongods import (
     users,
     votes_over_time,
 )
+from tests.support.ports import free_port
 
 FULL = os.environ.get("SCALEOUT_FULL") == "1"
 ADMIN_USER = {"name": "admin", "password": ADMIN["login_password"], "roles": ["root"]}

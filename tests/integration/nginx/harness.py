@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.support.ports import free_port
+
 REPOSITORY = Path(__file__).parents[3]
 PLAYBOOK = """
 - hosts: localhost
@@ -27,12 +29,6 @@ PLAYBOOK = """
     - ansible.builtin.import_role: {name: scaleout.webapp.nginx, tasks_from: preflight}
     - ansible.builtin.import_role: {name: scaleout.webapp.nginx, tasks_from: configure}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Nginx:

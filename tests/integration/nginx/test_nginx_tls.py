@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.integration.nginx.certificates import certificate
-from tests.integration.nginx.harness import Backend, Nginx, apply_role, free_port, run_ansible
+from tests.integration.nginx.harness import Backend, Nginx, apply_role, run_ansible
+from tests.support.ports import free_port
 
 DOMAINS = ("www.example.com", "example.com")
 MAINTENANCE = """

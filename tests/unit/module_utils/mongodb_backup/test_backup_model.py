@@ -16,6 +16,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.mo
     Version,
     check_restorable,
     expired,
+    only_journal_changed,
     parse_version,
     upgrade_problem,
 )
@@ -92,3 +93,22 @@ def test_a_change_under_way_comes_first() -> None:
     found = Found("a", "5.0", "6.0", {"a": Version(6, 0, 5)})
     with pytest.raises(ScaleoutError, match=r"to 6.0 has not come to its end"):
         check_upgrade(found, "6.0.24")
+
+
+JOURNAL = "tar: ./journal/WiredTigerLog.0000000003: file changed as we read it"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_whole"),
+    [
+        ("", True),
+        (JOURNAL, True),
+        (f"{JOURNAL}\ntar: .: file changed as we read it", True),
+        ("tar: ./journal/WiredTigerPreplog.0000000002: File removed before we read it", True),
+        ("tar: ./collection-7-123.wt: file changed as we read it", False),
+        (f"{JOURNAL}\ntar: ./WiredTiger.turtle: file changed as we read it", False),
+        ("tar: ./journal/WiredTigerLog.0000000003: Cannot open: Permission denied", False),
+    ],
+)
+def test_only_the_journal_changes_under_the_lock(said: str, is_whole: bool) -> None:
+    assert only_journal_changed(said) == is_whole
