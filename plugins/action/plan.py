@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._profile import (
     known_profiles,
     parse_profile,
 )
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._usage import PARTS, Usage, parts_of_run
 
 
 class ActionModule(ActionBase):
@@ -40,15 +41,21 @@ class ActionModule(ActionBase):
             {
                 "files": {"type": "str", "choices": ["require", "warn"], "default": "require"},
                 "git": {"type": "bool", "default": False},
+                "uses": {
+                    "type": "dict",
+                    "options": {part: {"type": "list", "elements": "str"} for part in PARTS},
+                },
+                "hosts": {"type": "list", "elements": "str"},
             }
         )
         variables = task_vars or {}
         folders = self._folders(variables)
         inventory = Inventory(variables, self._templar)
-        settings, missed = with_files(inventory.settings(), folders)
+        usage = _usage(options, variables, inventory.groups)
+        settings, missed = with_files(inventory.settings(), folders, usage)
         hosts = inventory.hosts()
         required = options["files"] == "require"
-        lacking, silent = check_git(settings["webapp_apps"]) if options["git"] else ([], [])
+        lacking, silent = check_git(settings["webapp_apps"], usage) if options["git"] else ([], [])
         inputs = Inputs(
             hosts=hosts,
             groups=inventory.groups,
@@ -73,6 +80,15 @@ class ActionModule(ActionBase):
         """Where relative paths of the inventory start: beside the inventory, then beside the playbook."""
         known = (variables.get("inventory_dir"), variables.get("playbook_dir"))
         return [Path(str(folder)) for folder in dict.fromkeys(known) if folder]
+
+
+def _usage(options: Mapping[str, Any], variables: Mapping[str, Any], groups: Mapping[str, list[str]]) -> Usage:
+    """What this run uses, by its tags and its limit."""
+    parts: Collection[str] = PARTS
+    if options["uses"] is not None:
+        uses = {part: tags for part, tags in options["uses"].items() if tags is not None}
+        parts = parts_of_run(uses, variables.get("ansible_run_tags", ["all"]), variables.get("ansible_skip_tags", []))
+    return Usage(parts, options["hosts"], groups)
 
 
 def _profiles(apps: Any, folders: list[Path]) -> dict[str, Profile]:

@@ -29,9 +29,38 @@ options:
     description:
       - Whether to ask the git servers of the applications' sources, from the controller, for the branch or tag that C(version) names.
         One that is not there is refused; commits cannot be asked for.
-      - A server that does not answer is a warning, as a release may not have to be built.
+      - A server that does not answer within ten seconds is a warning, as a release may not have to be built.
     type: bool
     default: false
+  uses:
+    description:
+      - What the playbook uses of that, and the tags under which it does, first the one that all tasks concerned have. Without tags it
+        is used always. What C(--tags) and C(--skip-tags) of the run leave out is not looked at.
+      - Without this option everything is.
+    type: dict
+    suboptions:
+      source:
+        description: The sources of applications, files and git repositories.
+        type: list
+        elements: str
+      runtime:
+        description: The archives of their runtimes.
+        type: list
+        elements: str
+      tls:
+        description: Certificates and keys of their sites.
+        type: list
+        elements: str
+      mongodb:
+        description: What MongoDB is installed from.
+        type: list
+        elements: str
+  hosts:
+    description:
+      - The hosts of the run. What only others would get is not looked at. The plan is the same.
+      - Without this option all hosts count.
+    type: list
+    elements: str
 notes:
   - "Variables of the whole inventory: C(webapp_apps), C(webapp_mongodb), C(webapp_redis), C(webapp_memcached), C(webapp_vip), C(webapp_firewall),
     C(webapp_build_environment), C(webapp_retired_apps)."
@@ -49,6 +78,9 @@ attributes:
 EXAMPLES = r"""
 - name: Plan the cluster
   scaleout.webapp.plan:
+    uses:
+      mongodb: [mongodb, mongodb_install]
+    hosts: "{{ ansible_play_hosts_all }}"
   register: planned
   run_once: true
 

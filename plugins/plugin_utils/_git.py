@@ -5,32 +5,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import closest
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._usage import Usage
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 10
+AT_ONCE = 8
 # A commit, and what git works out from one, is known to who has the repository only.
 NO_REFERENCE = re.compile(r"[0-9a-f]{7,64}|.*-g[0-9a-f]{4,64}|.*[~^:@{].*")
 PREFIXES = ("", "refs/", "refs/tags/", "refs/heads/")
 
 
-def check_git(apps: Any, timeout: float = TIMEOUT_SECONDS) -> tuple[list[ScaleoutError], list[str]]:
+def check_git(apps: Any, usage: Usage, timeout: float = TIMEOUT_SECONDS) -> tuple[list[ScaleoutError], list[str]]:
     """Problems: branches and tags that are not there. Warnings: servers that do not say. Apps are unchecked here."""
     problems, warnings = [], []
-    answers: dict[str, set[str] | str] = {}
-    for name, app in apps.items() if isinstance(apps, Mapping) else ():
-        source = app.get("source") if isinstance(app, Mapping) else None
-        url, version = (source.get("git"), source.get("version")) if isinstance(source, Mapping) else (None, None)
-        if not isinstance(url, str) or not isinstance(version, str):
-            continue
-        if url not in answers:
-            answers[url] = _references(url, timeout)
+    wanted = _wanted(apps, usage)
+    urls = sorted({url for url, _version in wanted.values()})
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = dict(zip(urls, pool.map(lambda url: _references(url, timeout), urls)))
+    for name, (url, version) in wanted.items():
         answer = answers[url]
         place = f"webapp_apps.{name}.source"
         if isinstance(answer, str):
@@ -42,23 +44,39 @@ def check_git(apps: Any, timeout: float = TIMEOUT_SECONDS) -> tuple[list[Scaleou
     return problems, warnings
 
 
+def _wanted(apps: Any, usage: Usage) -> dict[str, tuple[str, str]]:
+    """URL and version of the apps whose source is used."""
+    wanted = {}
+    for name, app in apps.items() if isinstance(apps, Mapping) else ():
+        source = app.get("source") if isinstance(app, Mapping) and "source" in usage.of_app(app) else None
+        url, version = (source.get("git"), source.get("version")) if isinstance(source, Mapping) else (None, None)
+        if isinstance(url, str) and isinstance(version, str):
+            wanted[str(name)] = (url, version)
+    return wanted
+
+
 def _references(url: str, timeout: float) -> set[str] | str:
     """The names of all references, or why there is no answer. Nobody is asked for a password."""
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             ["git", "ls-remote", "--quiet", "--", url],
             env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {timeout:g} s"
     except OSError as error:
         return str(error)
-    if done.returncode:
-        return " ".join(done.stderr.split()) or f"git ended with {done.returncode}"
-    return {line.split("\t")[1] for line in done.stdout.splitlines()}
+    with process:
+        try:
+            said, complaint = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            # With the helper or SSH that git started: they would wait on.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return f"no answer within {timeout:g} s"
+    if process.returncode:
+        return " ".join(complaint.split()) or f"git ended with {process.returncode}"
+    return {line.split("\t")[1] for line in said.splitlines()}

@@ -37,6 +37,7 @@ INTERNAL_VARIABLES = (
     "webapp_plan",
     "webapp_plan_files",
     "webapp_plan_git",
+    "webapp_plan_uses",
     "webapp_planned",
     "webapp_secrets_absent",
 )

@@ -170,6 +170,30 @@ def test_what_is_good_goes_on_to_the_hosts(tmp_path: Path) -> None:
     assert "UNREACHABLE" in output
 
 
+@pytest.mark.parametrize(
+    "arguments", [("--tags", "firewall"), ("--tags", "nginx"), ("--skip-tags", "app"), ("--limit", "lb1,db1")]
+)
+def test_what_the_run_does_not_use_may_be_missing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """A source that has been moved, and a git server that is silent, do not hinder work on other parts."""
+
+    def gone(inventory: Inventory) -> None:
+        apps = inventory["all"]["vars"]["webapp_apps"]
+        apps["shop"] = {**app(inventory), "domains": ["shop.example.com"], "services": {"web": {"port": 3100}}}
+        inventory["all"]["vars"]["webapp_secrets"] |= {
+            name.replace("www", "shop"): "0" * 32 for name in SECRETS if name.startswith("www")
+        }
+        app(inventory).update(source={"path": "/nowhere/at/all"}, runtime={"archive": "/nowhere/node.tgz"})
+        apps["shop"].update(source={"git": "file:///no/such/repository", "version": "main"})
+
+    code, output = run(tmp_path, gone, *arguments)
+    assert code != 0
+    assert "/nowhere" not in output
+    assert "does not answer" not in output
+    assert "UNREACHABLE" in output
+    code, output = run(tmp_path, gone)
+    assert "The plan has 2 problems" in output
+
+
 def test_an_even_number_of_voters_warns_and_goes_on(tmp_path: Path) -> None:
     code, output = run(tmp_path, lambda inventory: inventory["mongodb"]["hosts"].pop("db3"))
     assert code != 0

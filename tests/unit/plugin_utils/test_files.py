@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._files import with_files
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._usage import Usage
 
 DIGEST = hashlib.sha256(b"x").hexdigest()
 
@@ -31,17 +32,17 @@ def settings(mongodb: dict[str, Any] | None = None, **app: Any) -> dict[str, Any
 def test_beside_the_inventory_first_then_beside_the_playbook(folders: list[Path]) -> None:
     (folders[1] / "node.tar.gz").write_text("x")
     given = settings(runtime={"archive": "node.tar.gz", "version": ">=22"})
-    changed, problems = with_files(given, folders)
+    changed, problems = with_files(given, folders, Usage())
     assert not problems
     assert changed["webapp_apps"]["www"]["runtime"] == {"archive": str(folders[1] / "node.tar.gz"), "version": ">=22"}
     (folders[0] / "node.tar.gz").write_text("x")
-    changed, _problems = with_files(given, folders)
+    changed, _problems = with_files(given, folders, Usage())
     assert changed["webapp_apps"]["www"]["runtime"]["archive"] == str(folders[0] / "node.tar.gz")
     assert given["webapp_apps"]["www"]["runtime"]["archive"] == "node.tar.gz", "what the inventory gave was changed"
 
 
 def test_a_missing_file_is_named_with_key_value_and_places(folders: list[Path]) -> None:
-    changed, (problem,) = with_files(settings({"method": "binary", "binary": "bin/mongod"}), folders)
+    changed, (problem,) = with_files(settings({"method": "binary", "binary": "bin/mongod"}), folders, Usage())
     assert str(problem) == (
         "webapp_mongodb.install.binary: there is no file bin/mongod. "
         f"Looked at {folders[0]}/bin/mongod, {folders[1]}/bin/mongod."
@@ -66,7 +67,7 @@ def test_a_missing_file_is_named_with_key_value_and_places(folders: list[Path]) 
 def test_a_file_where_a_folder_is_wanted_and_urls(folders: list[Path], given: dict[str, Any], where: str) -> None:
     (folders[0] / "file").touch()
     (folders[0] / "folder").mkdir()
-    _changed, (problem,) = with_files(given, folders)
+    _changed, (problem,) = with_files(given, folders, Usage())
     assert str(problem).startswith(where)
 
 
@@ -81,7 +82,7 @@ def test_a_file_where_a_folder_is_wanted_and_urls(folders: list[Path], given: di
     ],
 )
 def test_what_hosts_fetch_themselves_or_nobody_looks_at_stays(folders: list[Path], install: dict[str, Any]) -> None:
-    changed, problems = with_files(settings(install), folders)
+    changed, problems = with_files(settings(install), folders, Usage())
     assert not problems
     assert changed["webapp_mongodb"]["install"] == install
 
@@ -93,7 +94,7 @@ def test_checksums_are_compared(folders: list[Path], prefix: str) -> None:
         {"method": "archive", "archive": "a", "archive_checksum": prefix + "0" * 64},
         source={"archive": "a", "checksum": prefix + DIGEST},
     )
-    _changed, (problem,) = with_files(given, folders)
+    _changed, (problem,) = with_files(given, folders, Usage())
     assert str(problem).startswith(
         f"webapp_mongodb.install.archive_checksum: {folders[0]}/a has the SHA-256 {DIGEST}, not {'0' * 64}. Fetch"
     )
@@ -103,5 +104,27 @@ def test_checksums_are_compared(folders: list[Path], prefix: str) -> None:
     "apps", [None, ["www"], {"www": None}, {"www": {"source": "x"}}, {"www": {"source": {"path": 1}}}]
 )
 def test_what_has_another_shape_is_left_to_the_schema(folders: list[Path], apps: Any) -> None:
-    changed, problems = with_files({"webapp_apps": apps, "webapp_mongodb": "x"}, folders)
+    changed, problems = with_files({"webapp_apps": apps, "webapp_mongodb": "x"}, folders, Usage())
     assert (changed, problems) == ({"webapp_apps": apps, "webapp_mongodb": "x"}, [])
+
+
+def test_what_a_run_does_not_use_may_be_missing_and_has_the_same_path(folders: list[Path]) -> None:
+    (folders[1] / "node.tar.gz").write_text("x")
+    given = settings(
+        {"method": "binary", "binary": "bin/mongod"},
+        source={"archive": "https://x.test/a.tgz"},
+        runtime={"archive": "node.tar.gz", "checksum": "0" * 64},
+        tls={"certificate": "site.crt", "key": "site.key"},
+    )
+    groups = {"app": ["app1"], "loadbalancer": ["lb1"], "mongodb": ["db1"]}
+    wanted, problems = with_files(given, folders, Usage())
+    assert len(problems) == 5
+    for usage, places in (
+        (Usage(parts=()), []),
+        (Usage(hosts=["cache1"], groups=groups), []),
+        (Usage(hosts=["lb1"], groups=groups), ["www.tls.certificate", "www.tls.key"]),
+        (Usage(parts=["runtime"], hosts=["app1", "db1"], groups=groups), ["www.runtime.checksum"]),
+    ):
+        changed, problems = with_files(given, folders, usage)
+        assert changed == wanted
+        assert [str(problem).split(":")[0].partition(".")[2] for problem in problems] == places
