@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,16 +13,17 @@ from urllib.parse import quote
 import pytest
 
 from tests.cluster.cluster import Cluster, Host
+from tests.support.secrets import forms
 
 SCRIPT = Path(__file__).with_name("on_host") / "find_secrets.py"
-FOLDERS = ["/etc", "/opt/webapp", "/var/log", "/var/lib", "/srv", "/tmp", "/root", "/home"]
+FOLDERS = ["/etc", "/opt/webapp", "/var/log", "/var/lib", "/srv", "/tmp", "/root", "/home", "/run", "/dev/shm"]
 
 
 def search(cluster: Cluster, host: Host, secrets: dict[str, str]) -> dict[str, Any]:
     """Only processes of an app's own user may have secrets in their environment."""
-    forms = {name: sorted({value.strip(), quote(value.strip(), safe="")}) for name, value in secrets.items()}
+    texts = {name: forms(value) for name, value in secrets.items()}
     users = [app["user"] for app in cluster.plan["apps"].values()]
-    return dict(host.python(SCRIPT, {"secrets": forms, "folders": FOLDERS, "users": users}))
+    return dict(host.python(SCRIPT, {"secrets": texts, "folders": FOLDERS, "users": users}))
 
 
 @pytest.fixture
@@ -40,14 +42,15 @@ def test_no_secret_stands_in_the_open(cluster: Cluster, long_secrets: dict[str, 
 
 
 def test_the_search_finds_what_does_stand_in_the_open(cluster: Cluster) -> None:
-    host = cluster.instances[0].host
-    planted = "planted-and-not-a-secret"
-    cluster.hosts[host].run(
-        "sh", "-c", f"echo {planted} >/tmp/scaleout-planted; logger {planted}; journalctl --flush --sync"
-    )
+    host = cluster.hosts[cluster.instances[0].host]
+    planted = "planted, and not a secret"
+    data = planted.encode()
+    texts = [planted, quote(planted), data.hex(), base64.b64encode(b"user:" + data).decode()]
+    files = {f"{folder}/scaleout-planted": text for folder, text in zip(("/tmp", "/run", "/dev/shm", "/srv"), texts)}
+    host.run("sh", "-c", "; ".join(f"echo '{text}' >{file}; chmod 644 {file}" for file, text in files.items()))
+    host.run("sh", "-c", f"logger '{planted}'; journalctl --flush --sync")
     try:
-        places = [place for place, _secret in search(cluster, cluster.hosts[host], {"planted": planted})["found"]]
+        places = [place for place, _secret in search(cluster, host, {"planted": planted})["found"]]
     finally:
-        cluster.hosts[host].run("rm", "/tmp/scaleout-planted")
-    assert "world-readable /tmp/scaleout-planted" in places
-    assert "journal" in places
+        host.run("rm", *files)
+    assert {f"world-readable {file}" for file in files} | {"journal"} <= set(places)

@@ -12,18 +12,21 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 SECONDS_BETWEEN = 0.2
+URL_SAFE = str.maketrans("+/", "-_")
 
 
 def forms(value: str) -> list[str]:
-    """The texts in which a secret may stand: as it is, in a URI, in JSON, in base64 wherever it begins there."""
+    """The texts in which a secret may stand: as it is, in a URI, a form, JSON, hex, or anywhere in base64."""
     value = value.strip()
     data = value.encode()
     # The first and last characters also depend on the neighbours.
     encoded = [base64.b64encode(b"\0" * skipped + data)[4 if skipped else 0 : -4].decode() for skipped in range(3)]
-    return sorted({value, quote(value, safe=""), json.dumps(value)[1:-1], *encoded})
+    in_urls = [text.translate(URL_SAFE) for text in encoded]
+    texts = [quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], data.hex(), data.hex().upper()]
+    return sorted({value, *texts, *encoded, *in_urls})
 
 
 def shown(text: str, secrets: Mapping[str, str]) -> list[str]:
