@@ -9,6 +9,7 @@ import json
 import os
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.support.playbook import Run, run
 from tests.support.secrets import shown
 
 
-def site(*arguments: str, **environment: str) -> Run:
+def site(*arguments: str, **environment: Any) -> Run:
     return run("playbooks/site.yml", *arguments, inventory=os.environ["SCALEOUT_INVENTORY"], **environment)
 
 

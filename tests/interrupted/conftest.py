@@ -32,14 +32,14 @@ class Site:
 
     def run(self) -> Run:
         with self.watched():
-            done = run("playbooks/site.yml", *TALKATIVE, inventory=self.inventory)
+            done = run("playbooks/site.yml", *TALKATIVE, inventory=self.inventory, secrets=self.secrets)
         self.keep(done.output)
         return done
 
     def kill_at(self, task: str, after: float = 0.5) -> None:
         with self.watched():
             process = start("playbooks/site.yml", *TALKATIVE, inventory=self.inventory)
-            self.keep(kill_at(process, task, after))
+            self.keep(kill_at(process, task, after, self.secrets))
 
     @contextmanager
     def watched(self) -> Iterator[None]:

@@ -11,10 +11,13 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.support.secrets import shown
 
 TOP = Path(__file__).resolve().parents[2]
 # A run that takes longer hangs: the largest takes a few minutes on two cores.
@@ -26,18 +29,25 @@ PLAIN = {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", "PY_COLORS":
 
 @dataclass(frozen=True)
 class Run:
-    """What one run said."""
+    """What one run said, which is printed only where none of the secrets stands in it."""
 
     code: int
-    output: str
+    output: str = field(repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def recap(self) -> dict[str, tuple[int, ...]]:
         """Of each host: how many tasks changed, were unreachable, failed."""
-        assert self.code == 0, self.output[-6000:]
+        assert self.code == 0, printable(self.output, self.secrets)
         return {name: tuple(int(count) for count in counts) for name, *counts in RECAP.findall(self.output)}
 
     def changed(self) -> int:
         return sum(changed for changed, *_bad in self.recap().values())
+
+
+def printable(output: str, secrets: Mapping[str, str]) -> str:
+    """The end of the output, or which secrets it holds."""
+    found = shown(output, secrets)
+    return f"the output is not printed, it shows {', '.join(found)}" if found else output[-6000:]
 
 
 def start(playbook: Path | str, *arguments: str, inventory: str, **environment: str) -> subprocess.Popen[str]:
@@ -55,16 +65,20 @@ def start(playbook: Path | str, *arguments: str, inventory: str, **environment: 
     )
 
 
-def run(playbook: Path | str, *arguments: str, inventory: str, **environment: str) -> Run:
+def run(
+    playbook: Path | str, *arguments: str, inventory: str, secrets: Mapping[str, str] | None = None, **environment: str
+) -> Run:
     process = start(playbook, *arguments, inventory=inventory, **environment)
     try:
         output, _none = process.communicate(timeout=TIMEOUT)
     finally:
         kill(process)
-    return Run(process.returncode, output)
+    return Run(process.returncode, output, secrets or {})
 
 
-def kill_at(process: subprocess.Popen[str], task: str, after: float = 0.5) -> str:
+def kill_at(
+    process: subprocess.Popen[str], task: str, after: float = 0.5, secrets: Mapping[str, str] | None = None
+) -> str:
     """Kill the run some seconds after this task began, so that it has begun on the hosts too.
 
     Returns what the run said.
@@ -76,7 +90,7 @@ def kill_at(process: subprocess.Popen[str], task: str, after: float = 0.5) -> st
         if line.startswith("TASK [") and task in line:
             break
     else:
-        pytest.fail(f"never came to {task!r}: {''.join(said)[-6000:]}")
+        pytest.fail(f"never came to {task!r}: {printable(''.join(said), secrets or {})}")
     time.sleep(after)
     kill(process)
     return "".join([*said, *process.stdout])
