@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -12,16 +14,17 @@ import nox
 
 REPO = Path(__file__).parent
 OUTPUT = REPO / "tests" / "output"
+NEWER_PYTHON = (3, 12)
 
 # One environment for all, made by tools/bootstrap.sh from requirements/test.txt: ansible alone is half a gigabyte.
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "types", "docs", "sanity", "unit", "integration", "molecule"]
 
 
-def pytest(session: nox.Session, name: str, *args: str) -> None:
-    """Run pytest on tests/NAME, its result kept in tests/output/NAME.xml."""
+def pytest(session: nox.Session, name: str, *args: str, folder: str = "") -> None:
+    """Run pytest on tests/NAME, or another folder there, its result kept in tests/output/NAME.xml."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    session.run("pytest", f"tests/{name}", f"--junitxml={OUTPUT / name}.xml", *args, *session.posargs)
+    session.run("pytest", f"tests/{folder or name}", f"--junitxml={OUTPUT / name}.xml", *args, *session.posargs)
 
 
 def tracked(session: nox.Session) -> list[Path]:
@@ -97,6 +100,49 @@ def unit(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Modules and roles against real processes on loopback."""
     pytest(session, "integration", "-n", "2")
+
+
+def newer_python(session: nox.Session) -> str:
+    """A Python that the newest ansible-core runs with."""
+    named = os.environ.get("SCALEOUT_PYTHON")
+    installed = sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3"), reverse=True)
+    new_enough = f"import sys; sys.exit(sys.version_info < {NEWER_PYTHON})"
+    for python in [named] if named else ["python3", "python3.14", "python3.13", "python3.12", *map(str, installed)]:
+        # A version manager's shim may stand for a version that is not there.
+        if (
+            shutil.which(python)
+            and subprocess.run([python, "-c", new_enough], stderr=subprocess.DEVNULL).returncode == 0
+        ):
+            return python
+    wanted = ".".join(map(str, NEWER_PYTHON))
+    session.error(
+        f"{named or 'no Python here'} is not {wanted} or newer, as this ansible-core wants: set SCALEOUT_PYTHON"
+    )
+
+
+@nox.session(name="core-2.21")
+def core_2_21(session: nox.Session) -> None:
+    """Playbooks and plan under ansible-core 2.21, in an environment of its own. Part of --full."""
+    environment = REPO / ".nox" / "core-2.21"
+    requirements = REPO / "requirements" / "core-2.21.txt"
+    session.run(newer_python(session), "-m", "venv", "--clear", str(environment), external=True)
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    session.run(*pip, "-r", str(requirements), external=True)
+    # The collections that ours depends on come from the other environment.
+    collections = [REPO / ".ansible" / "collections", sysconfig.get_path("purelib")]
+    session.env["PATH"] = os.pathsep.join([str(environment / "bin"), os.environ["PATH"]])
+    session.env["ANSIBLE_COLLECTIONS_PATH"] = os.pathsep.join(map(str, collections))
+    # By way of env, so that it is the one that tests find too.
+    version = str(session.run("env", "ansible", "--version", silent=True, external=True))
+    print(version)
+    if not version.startswith("ansible [core 2.21."):
+        session.error(f"{environment} has another version than {requirements.name} wants")
+
+    playbooks = sorted(str(path.relative_to(REPO)) for path in REPO.glob("playbooks/*.yml"))
+    session.run("env", "ansible-playbook", "--syntax-check", "-i", "inventories/demo", *playbooks, external=True)
+    for inventory in ("demo", "single", "ha"):
+        session.run("env", "ansible-playbook", "-i", f"inventories/{inventory}", "playbooks/plan.yml", external=True)
+    pytest(session, "core-2.21", "-n", "2", folder="integration/playbooks")
 
 
 @nox.session
