@@ -25,12 +25,13 @@ step() {
 
 need_root() { [ "$(id -u)" = 0 ] || fail "needs root: it starts hosts with their own network (try: sudo ./$(basename "$0"))"; }
 
-# need_space MIB FOLDER: refuse before anything is written rather than fill the disk. The folder need not be there yet.
+# need_space MIB FOLDER [WRITTEN]: refuse before anything is written rather than fill the disk. The folder need not be there yet.
+# MiB that an earlier run has WRITTEN there are not asked for again.
 need_space() {
-  local have folder=$2
+  local have folder=$2 need=$(($1 - ${3:-0}))
   until [ -e "$folder" ]; do folder=$(dirname "$folder"); done
   have=$(df --output=avail -m "$folder" | tail -n 1 | tr -d ' ')
-  [ "$have" -ge "$1" ] || fail "$2 has $have MiB free, $1 MiB are needed"
+  [ "$have" -ge "$need" ] || fail "$2 has $have MiB free, $need MiB are needed"
 }
 
 # need_packages NAME...: installs those Debian packages that are absent.

@@ -1,6 +1,7 @@
 """Prints what ./quickstart needs of its inventory; refuses addresses that are taken.
 
-demo.py INVENTORY     number of hosts, URL, app, address of its first host, SSH key
+demo.py INVENTORY               number of hosts, URL, app, address of its first host, SSH key
+demo.py --written INVENTORY     MiB on the disk that the hosts which are there have already, with their images
 """
 
 from __future__ import annotations
@@ -48,6 +49,17 @@ def engine_network(name: str) -> dict[str, Any] | None:
     return dict(json.loads(output("docker", "network", "inspect", name))[0]) if name in names else None
 
 
+def written(demo: dict[str, Any]) -> int:
+    """MiB that the containers of the hosts, running or not, and their images hold."""
+    names = {f"{demo['network']}-{host}" for host in demo["addresses"]}
+    here = names.intersection(output("docker", "ps", "--all", "--format", "{{.Names}}").split())
+    if not here:
+        return 0
+    shown = json.loads(output("docker", "container", "inspect", "--size", *sorted(here)))
+    images = json.loads(output("docker", "image", "inspect", *sorted({container["Image"] for container in shown})))
+    return int(sum([container["SizeRw"] for container in shown] + [image["Size"] for image in images])) >> 20
+
+
 def routes() -> list[dict[str, str]]:
     """The networks that this machine reaches other than by its default route."""
     return [route for route in json.loads(output("ip", "-json", "-4", "route")) if route["dst"] != "default"]
@@ -92,4 +104,7 @@ def main(inventory: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    if sys.argv[1] == "--written":
+        print(written(read(sys.argv[2])))
+    else:
+        sys.exit(main(sys.argv[1]))

@@ -96,6 +96,34 @@ def test_no_space(clone: Clone) -> None:
     assert "Preparing" not in output
 
 
+def test_downloads_that_are_there_need_no_space_again(clone: Clone) -> None:
+    (clone.folder / "cache").mkdir()
+    fill = f"head -c 8M /dev/zero >{clone.folder}/cache/node.tar.gz"
+    code, output = clone.quickstart_where(f"mount -t tmpfs -o size=20m none {clone.folder}/cache; {fill}")
+    assert code == 1
+    assert "cache has 12 MiB free, 492 MiB are needed" in output
+
+
+def test_hosts_that_are_there_need_no_space_again(clone: Clone, sleeper: str) -> None:
+    command = ["python", "tools/demo.py", "--written", "inventories/demo"]
+    container = "scaleout-refused-app1"
+    (clone.folder / "written").write_bytes(b"x" * (30 << 20))
+    subprocess.run(["docker", "create", "--name", container, sleeper, "/usr/bin/sleep", "1"], check=True)
+    try:
+        with_image = int(subprocess.run(command, cwd=clone.folder, check=True, capture_output=True).stdout)
+        subprocess.run(["docker", "cp", str(clone.folder / "written"), f"{container}:/written"], check=True)
+        written = int(subprocess.run(command, cwd=clone.folder, check=True, capture_output=True).stdout)
+        code, output = clone.quickstart_where("mount -t tmpfs -o size=20m none /var/lib/docker")
+    finally:
+        subprocess.run(["docker", "rm", container], check=True, capture_output=True)
+    assert with_image > 0
+    assert written == with_image + 30
+    assert code == 1
+    assert f"/var/lib/docker has 20 MiB free, {10000 - written} MiB are needed" in output
+    assert int(subprocess.run(command, cwd=clone.folder, check=True, capture_output=True).stdout) == 0
+    assert "Preparing" not in output
+
+
 def test_no_memory(clone: Clone) -> None:
     (clone.folder / "meminfo").write_text("MemTotal:        2048000 kB\n")
     code, output = clone.quickstart_where(f"mount --bind {clone.folder}/meminfo /proc/meminfo")
