@@ -55,6 +55,14 @@ options:
         description: Name of the systemd unit (with or without C(.service)) or of the process that may hold it. Wildcards are allowed.
         type: str
         required: true
+  port_sharers:
+    description:
+      - Names of units or processes that hand their ports to each other, because the same run stops the one before it starts the other.
+        Wildcards are allowed.
+      - A port whose owner is one of them may be held by any of them.
+    type: list
+    elements: str
+    default: []
   addresses:
     description: Addresses or names that must be of this host, because services are to listen there.
     type: list
@@ -87,8 +95,9 @@ EXAMPLES = r"""
     disk_paths: [/opt/webapp, /var/lib/redis]
     addresses: [172.31.80.21]
     ports:
-      - {port: 3000, owner: www-web@3000}
+      - {port: 3000, owner: www-*@3000}
       - {port: 6379, owner: redis-server}
+    port_sharers: ["www-*@*", "shop-*@*"]
     distributions: [debian 12, debian 13]
     systemd: true
 """
@@ -134,6 +143,7 @@ def main() -> None:
                 "default": [],
                 "options": {"port": {"type": "int", "required": True}, "owner": {"type": "str", "required": True}},
             },
+            "port_sharers": {"type": "list", "elements": "str", "default": []},
             "addresses": {"type": "list", "elements": "str", "default": []},
             "distributions": {"type": "list", "elements": "str", "default": []},
             "systemd": {"type": "bool", "default": False},

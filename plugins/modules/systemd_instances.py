@@ -63,6 +63,14 @@ options:
         description: Whether it must never start beside others of this host.
         type: bool
         default: false
+  takes_ports_of:
+    description:
+      - Names of other apps that yield their ports. An instance of theirs that has the port of one that is to be started is stopped and
+        disabled before.
+      - Without them such an instance is left alone, and the start fails.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: In check mode the units need not be there.
@@ -137,6 +145,7 @@ def main() -> None:
                     "serial_start": {"type": "bool", "default": False},
                 },
             },
+            "takes_ports_of": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -153,8 +162,9 @@ def main() -> None:
     try:
         templates = client.templates()
         live = client.live(wanted, templates)
+        others = client.live([], client.templates_of(set(module.params["takes_ports_of"]) - {module.params["app"]}))
         unwell = client.unwell(outdated(wanted, live))
-        todo = plan(wanted, live, templates, serial_start, unwell)
+        todo = plan(wanted, live, templates, serial_start, unwell, others)
         changed = bool(todo.steps) or not client.digests_noted(wanted)
         if changed and not module.check_mode:
             client.prepare(wanted)

@@ -68,8 +68,11 @@ class Client:
 
     def templates(self) -> set[str]:
         """The template units that say they belong to this app."""
-        line = f"\nApp={self.app}\n"
-        return {path.name for path in self.units.glob("*@.service") if line in _unit_text(path)}
+        return self.templates_of({self.app})
+
+    def templates_of(self, apps: set[str]) -> set[str]:
+        found = ((path.name, OWNER.search(_unit_text(path))) for path in self.units.glob("*@.service"))
+        return {name for name, owner in found if owner and owner[1] in apps}
 
     def live(self, wanted: list[Wanted], templates: set[str]) -> dict[str, Live]:
         known = {item.unit for item in wanted} | self._enabled(templates) | self._loaded(templates)

@@ -26,16 +26,18 @@ def plan(
     templates: set[str],
     serial_start: set[str],
     unwell: set[str],
+    others: dict[str, Live],
 ) -> Plan:
     """Nothing that runs is touched before what can be started is up; then one instance at a time, the unwell first.
 
-    `templates` are the template units of the app on disk, `serial_start` the units that must not start beside others.
+    `templates` are the template units of the app on disk, `serial_start` the units that must not start beside others,
+    `others` the instances of other apps, which yield their ports.
     """
     names = {item.unit for item in wanted}
-    surplus = sorted(unit for unit, state in live.items() if unit not in names and (state.running or state.enabled))
+    surplus = _in_use({unit: state for unit, state in live.items() if unit not in names})
     # Two units of one port cannot run together: then the old one goes first.
     ports = {instance_of(item.unit) for item in wanted if not live.get(item.unit, Live(item.unit)).running}
-    in_the_way = [unit for unit in surplus if instance_of(unit) in ports]
+    in_the_way = [unit for unit in surplus + _in_use(others) if instance_of(unit) in ports]
     groups = [[Step("stop", unit) for unit in in_the_way]]
 
     idle = [item.unit for item in wanted if not live.get(item.unit, Live(item.unit)).running]
@@ -48,3 +50,7 @@ def plan(
     groups.append([Step("stop", unit) for unit in surplus if unit not in in_the_way])
     groups.append([Step("forget", name) for name in sorted(templates - {item.template for item in wanted})])
     return Plan([group for group in groups if group])
+
+
+def _in_use(live: dict[str, Live]) -> list[str]:
+    return sorted(unit for unit, state in live.items() if state.running or state.enabled)

@@ -26,6 +26,8 @@ class Wanted:
     reserved_cores: int = 0
     free_disk_mb: int = 0
     ports: list[Port] = field(default_factory=list)
+    port_sharers: list[str] = field(default_factory=list)
+    """Owners, wildcards allowed, that hand their ports to each other."""
     addresses: list[str] = field(default_factory=list)
     distributions: list[str] = field(default_factory=list)
     systemd: bool = False

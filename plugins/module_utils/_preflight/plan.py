@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import Findings, Host, Listener, Wanted
+from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import (
+    Findings,
+    Host,
+    Listener,
+    Port,
+    Wanted,
+)
 
 
 def judge(wanted: Wanted, host: Host) -> Findings:
@@ -42,8 +48,11 @@ def _failures(wanted: Wanted, host: Host) -> list[str]:
         for address in host.foreign_addresses
     ]
     for port in wanted.ports:
+        owners = _owners(port, wanted.port_sharers)
         strangers = [
-            listener for listener in host.listeners if listener.port == port.port and not _is(listener, port.owner)
+            listener
+            for listener in host.listeners
+            if listener.port == port.port and not any(_is(listener, owner) for owner in owners)
         ]
         if strangers:
             names = sorted(set().union(*(listener.names for listener in strangers))) or ["an unknown process"]
@@ -69,6 +78,12 @@ def _warnings(wanted: Wanted, host: Host) -> list[str]:
             "(schedules, TLS and logs depend on it)"
         )
     return warnings
+
+
+def _owners(port: Port, sharers: list[str]) -> list[str]:
+    """Who may hold the port when the run begins: its owner, and where that is a sharer, all of them."""
+    shared = any(fnmatchcase(port.owner, sharer) for sharer in sharers)
+    return [port.owner, *sharers] if shared else [port.owner]
 
 
 def _is(listener: Listener, owner: str) -> bool:

@@ -30,6 +30,7 @@ SECRET = "a-secret-that-nobody-may-read"
 AWKWARD = 'it\'s "100%" $HOME #1 `x` \\ end'
 PLAYS = {
     "app": "- {hosts: apps, gather_facts: false, roles: [scaleout.webapp.app]}",
+    "preflight": "- {hosts: apps, gather_facts: false, roles: [scaleout.webapp.preflight]}",
     "static": """
 - hosts: balancers
   gather_facts: false
@@ -137,7 +138,7 @@ class Cluster:
     def kill_at(self, text: str, **changes: Any) -> None:
         """Begin a run, and kill it with everything it started here in the task of this name."""
         process = self.start("app", **changes)
-        kill_at(process, text)
+        kill_at(process, text, secrets={"app": SECRET})
 
     def sh(self, host: str, command: str) -> str:
         done = subprocess.run(
@@ -220,6 +221,7 @@ def test_life_of_an_app(cluster: Cluster) -> None:
     static_files_are_there_before_the_first_restart(cluster)
     nobody_else_reads_a_release(cluster)
     an_interrupted_step_leaves_no_secret(cluster)
+    another_app_takes_a_port(cluster)
     removal(cluster)
 
 
@@ -257,7 +259,8 @@ def bad_configuration_stops_at_the_first_instance(cluster: Cluster) -> None:
 def mending_it_restarts_one_at_a_time(cluster: Cluster) -> None:
     cluster.variables["app_environment"]["GREETING"] = "mended"
     with cluster.watched() as counts:
-        assert cluster.run().code == 0
+        done = cluster.run()
+    assert done.code == 0, done.output
     assert set(cluster.tell("greeting")) == {"mended"}
     assert len(counts) > 20
     assert min(counts) >= len(APP_HOSTS) * len(PORTS) - 1
@@ -345,6 +348,35 @@ def an_interrupted_step_leaves_no_secret(cluster: Cluster) -> None:
     cluster.sh(host, f"echo {SECRET} > {file}")
     assert cluster.run(app_release="v3").code == 0
     assert cluster.sh(host, f"ls {file}") == ""
+
+
+def another_app_takes_a_port(cluster: Cluster) -> None:
+    ports = [{"port": 3001, "owner": "other-*@3001"}]
+    refused = cluster.run("preflight", preflight_ports=ports)
+    assert refused.code != 0
+    said = " ".join(refused.output.split())
+    assert "port 3001, meant for other-*@3001, is held by" in said
+    assert "tiny-web@3001.service (ports)" in said
+    sharers = ["tiny-*@*", "other-*@*"]
+    assert cluster.run("preflight", preflight_ports=ports, preflight_port_sharers=sharers).changed() == 0
+
+    units = "tiny-web@3000 tiny-web@3001 other-web@3001"
+    other: dict[str, Any] = {
+        "app_name": "other",
+        "app_services": {"web": {**cluster.variables["app_services"]["web"], "ports": [3001]}},
+        "app_takes_ports_of": ["tiny"],
+    }
+    assert cluster.run("app", "--check", **other).changed() > 0
+    assert cluster.sh("h1", f"systemctl is-active {units}").split() == ["active", "active", "inactive"]
+    assert cluster.run(**other).changed() > 0
+    for host in APP_HOSTS:
+        assert cluster.sh(host, f"systemctl is-active {units}").split() == ["active", "inactive", "active"]
+        assert cluster.sh(host, f"systemctl is-enabled {units}").split() == ["enabled", "disabled", "enabled"]
+    assert cluster.run(**other).changed() == 0
+
+    assert cluster.run("remove", **other).changed() > 0
+    assert cluster.run().changed() > 0
+    assert cluster.sh("h1", f"systemctl is-active {units}").split() == ["active", "active", "inactive"]
 
 
 def removal(cluster: Cluster) -> None:

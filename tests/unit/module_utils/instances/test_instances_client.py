@@ -67,6 +67,8 @@ def test_apps_are_known_by_their_units_or_their_configuration(host: Host, tmp_pa
 
 def test_only_templates_of_this_app_are_its_own(host: Host) -> None:
     assert host.client().templates() == {"www-web@.service"}
+    assert host.client().templates_of({"www2", "www3"}) == {"www2-web@.service"}
+    assert host.client().templates_of(set()) == set()
 
 
 def test_live_instances_are_found_also_when_only_enabled(host: Host) -> None:

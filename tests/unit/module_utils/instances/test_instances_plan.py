@@ -28,9 +28,10 @@ def told(
     serial_start: set[str] | None = None,
     unwell: set[str] | None = None,
     templates: set[str] | None = None,
+    others: dict[str, Live] | None = None,
 ) -> list[list[str]]:
-    made = plan(items, found, templates or {TEMPLATE}, serial_start or set(), unwell or set())
-    return [[f"{step.action} {step.unit[4:-8]}" for step in group] for group in made.groups]
+    made = plan(items, found, templates or {TEMPLATE}, serial_start or set(), unwell or set(), others or {})
+    return [[f"{step.action} {step.unit[:-8].removeprefix('www-')}" for step in group] for group in made.groups]
 
 
 def test_nothing_to_do() -> None:
@@ -71,8 +72,21 @@ def test_surplus_that_holds_a_wanted_port_is_stopped_first() -> None:
     assert groups.index(["stop api@3000"]) < groups.index(["start web@3000"])
 
 
+def test_another_app_that_holds_a_wanted_port_yields_it_and_nothing_else() -> None:
+    others = {f"shop-web@{port}.service": Live(f"shop-web@{port}.service", True, True) for port in (3000, 3001, 3002)}
+    groups = told(wanted(3000, 3001), live(3001), others=others)
+    assert groups == [["stop shop-web@3000"], ["start web@3000"], ["enable web@3000"]]
+
+
+def test_a_unit_of_another_app_that_would_come_back_at_boot_yields_too() -> None:
+    crashed = {"shop-web@3000.service": Live("shop-web@3000.service", running=False, enabled=True)}
+    assert told(wanted(3000), {}, others=crashed)[0] == ["stop shop-web@3000"]
+    stopped = {"shop-web@3000.service": Live("shop-web@3000.service")}
+    assert told(wanted(3000), {}, others=stopped)[0] == ["start web@3000"]
+
+
 def test_templates_of_services_that_are_gone_are_forgotten() -> None:
-    groups = plan([], live(3000), {TEMPLATE}, set(), set()).groups
+    groups = plan([], live(3000), {TEMPLATE}, set(), set(), {}).groups
     assert [(step.action, step.unit) for group in groups for step in group] == [
         ("stop", unit(3000)),
         ("forget", TEMPLATE),
@@ -93,7 +107,7 @@ def test_carrying_out_a_plan_leaves_nothing_to_do(
         unit(port): Live(unit(port), running, enabled, digest) for port, (running, enabled, digest) in states.items()
     }
     templates = {TEMPLATE}
-    for group in plan(items, found, templates, set(), {unit(port) for port in unwell}).groups:
+    for group in plan(items, found, templates, set(), {unit(port) for port in unwell}, {}).groups:
         assert sum(step.action == "restart" for step in group) <= 1
         for step in group:
             if step.action == "forget":
@@ -104,5 +118,5 @@ def test_carrying_out_a_plan_leaves_nothing_to_do(
             running = before.running if step.action == "enable" else step.action != "stop"
             enabled = {"enable": True, "stop": False}.get(step.action, before.enabled)
             found[step.unit] = Live(step.unit, running, enabled, digest)
-    assert plan(items, found, templates, set(), set()).groups == []
+    assert plan(items, found, templates, set(), set(), {}).groups == []
     assert {name for name, state in found.items() if state.running} == {item.unit for item in items}

@@ -55,6 +55,28 @@ def test_an_owner_may_have_wildcards() -> None:
     assert judge(Wanted(ports=[Port(port=3000, owner="www-web@*")]), host).failures == []
 
 
+@pytest.mark.parametrize(
+    ("holder", "failures"),
+    [
+        ("www-web@3000.service", 0),
+        ("shop-web@3000.service", 0),
+        ("other-web@3000.service", 1),
+        ("redis-server.service", 1),
+    ],
+)
+def test_sharers_hand_ports_to_each_other(holder: str, failures: int) -> None:
+    """An app that is retired or moved still holds the port that another one gets."""
+    host = Host(listeners=[Listener(port=3000, names=frozenset({holder, "node"}))])
+    wanted = Wanted(ports=[Port(port=3000, owner="www-*@3000")], port_sharers=["www-*@*", "shop-*@*"])
+    assert len(judge(wanted, host).failures) == failures
+
+
+def test_sharers_get_no_port_of_others() -> None:
+    """Redis is started before any app gives a port free."""
+    host = Host(listeners=[Listener(port=6379, names=frozenset({"shop-web@6379.service"}))])
+    assert len(judge(Wanted(ports=REDIS, port_sharers=["shop-*@*"]), host).failures) == 1
+
+
 @pytest.mark.parametrize(("names", "shown"), [({"valkey-server"}, "valkey-server"), (set(), "an unknown process")])
 def test_a_port_held_by_another_fails_with_its_name(names: set[str], shown: str) -> None:
     """Also when the holder cannot be seen."""
