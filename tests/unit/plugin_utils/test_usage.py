@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def uses(playbook: str) -> dict[str, list[str]]:
 )
 def test_site_uses_what_its_tags_choose(run: list[str], skip: list[str], parts: set[str]) -> None:
     assert parts_of_run(uses("site"), run, skip) == parts
+
+
+def test_site_has_every_tag_that_it_names_a_part_under() -> None:
+    text = (PLAYBOOKS / "site.yml").read_text(encoding="utf-8").split("- name: Check the secrets")[1]
+    used = uses("site")
+    assert set(used) == set(PARTS)
+    assert [tag for tags in used.values() for tag in tags if not re.search(rf"tags: \[.*\b{tag}\b", text)] == []
 
 
 @pytest.mark.parametrize(("playbook", "parts"), [("upgrade", {"mongodb"}), ("backup", set()), ("restore", {"mongodb"})])
