@@ -111,7 +111,7 @@ def newer_python(session: nox.Session) -> str:
         # A version manager's shim may stand for a version that is not there.
         if (
             shutil.which(python)
-            and subprocess.run([python, "-c", new_enough], stderr=subprocess.DEVNULL).returncode == 0
+            and subprocess.run([python, "-c", new_enough], stderr=subprocess.DEVNULL, check=False).returncode == 0
         ):
             return python
     wanted = ".".join(map(str, NEWER_PYTHON))

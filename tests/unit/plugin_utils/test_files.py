@@ -127,4 +127,4 @@ def test_what_a_run_does_not_use_may_be_missing_and_has_the_same_path(folders: l
     ):
         changed, problems = with_files(given, folders, usage)
         assert changed == wanted
-        assert [str(problem).split(":")[0].partition(".")[2] for problem in problems] == places
+        assert [str(problem).partition(":")[0].partition(".")[2] for problem in problems] == places
