@@ -24,9 +24,14 @@ description:
   - What is not given stays as it is live.
   - Members that are live and not listed are removed; those that do not answer first, the others when new members have taken their place.
     Before the primary is removed or made unelectable it steps down, after another member has caught up.
-  - A new member never gets the C(_id) of another host. The server keeps no history, so new numbers follow the version of the configuration
-    with 50 added. That works until version 205, or until somebody forces a configuration; then they go on above the highest that is known,
-    and after 255, the highest possible, with those that are free.
+  - Before a vote is taken as many of the voters that are left as a majority write needs are primary or secondary and within O(max_lag).
+  - Where no majority of the voting members answers it fails at once, with the names of those that do not.
+  - A new member never gets the C(_id) of another host. The server keeps no history, so the first step that adds or removes a member notes all
+    numbers that were given, in the tag C(scaleout_webapp_ids) of one member with data, and every later step keeps that note. It is no
+    difference, and no output but RV(config) shows it. Before there is a note any number up to 49 above the version of the configuration, 191 at
+    most, counts as given.
+  - New numbers go on above the highest, and then with those that nobody ever had. When all of 0 to 255, the highest possible, were given, a new
+    member is refused; the message says how to begin again.
   - A member that is listed under another name is renamed in place, if the same process answers to both names or still goes by the old one;
     secondaries first. A short name for a live member with a full one is no difference, if the same process answers to both.
   - Another C(arbiter_only) or C(build_indexes) of a member is refused while that member has data. Run the task without the member, stop it,
@@ -52,6 +57,7 @@ options:
   settings:
     description:
       - Settings of the set, under the server's own names, such as C(electionTimeoutMillis).
+      - Times are whole numbers, as the server stores them.
       - The identity of the set (C(replicaSetId)) is none of them.
     type: dict
     default: {}
@@ -64,11 +70,14 @@ options:
   wait_timeout:
     description:
       - Seconds that the whole task may take, with elections and the copying of data to new members.
+      - When they are over, or the same step was done five times and is undone again, it fails and tells what still differs.
       - The task can be run again; it goes on where it was.
     type: int
     default: 300
   max_lag:
-    description: Seconds that a new member may be behind the primary when it gets its vote. A delayed member may be so by its delay more.
+    description:
+      - Seconds that a new member may be behind the primary when it gets its vote, and those that are left when a vote is taken.
+      - A delayed member may be so by its delay more.
     type: int
     default: 10
   force:

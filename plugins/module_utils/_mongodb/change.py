@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import (
     INCOMPATIBLE,
@@ -28,6 +30,8 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.plan impo
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.session import Session
 
 STEP_SECONDS = 30
+# How often one step may be done: others may take it back, and the server may store something else.
+REPEATS = 5
 
 
 def change(session: Session, foretold: Live | None = None) -> None:
@@ -48,6 +52,7 @@ def change(session: Session, foretold: Live | None = None) -> None:
             outcome.steps.append(unsure)
         if session.check or not steps:
             break
+        _check_end(session, steps)
         done = _do(session, steps[0], live)
         unsure = steps[0] if done is None else None
         if done:
@@ -61,10 +66,30 @@ def change(session: Session, foretold: Live | None = None) -> None:
     outcome.warnings += warnings(live.config)
 
 
+def _check_end(session: Session, steps: list[Step]) -> None:
+    """Once something was done, what is left has an end."""
+    done = [step.what for step in session.outcome.steps]
+    left = "; ".join(step.what for step in steps)
+    if done.count(steps[0].what) >= REPEATS:
+        raise ScaleoutError(
+            f"done {REPEATS} times, and the set still differs: {left}",
+            session.where,
+            "see who else changes it, and whether the server keeps these values",
+        )
+    if done and session.over:
+        raise ScaleoutError(
+            f"not at its end after {session.wait_timeout:g} s, left to do: {left}",
+            session.where,
+            "run the task again, it goes on there, or raise wait_timeout",
+        )
+
+
 def _do(session: Session, step: Step, live: Live) -> bool | None:
     """Whether the step is done; None where nobody knows, and what is live then decides."""
     if step.joins:
         _await_data(session, step.joins)
+    if step.copies and not _await_copies(session, step, live):
+        return False
     try:
         if step.successor:
             return _step_down(session, live.primary)
@@ -97,22 +122,50 @@ def _step_down(session: Session, primary: str) -> bool:
     return StepDown(session.client, address, wait_timeout=left, clock=session.clock, sleep=session.sleep).run().changed
 
 
+def _lack(state: dict[str, Any], bound: float) -> str:
+    """Why a member does not count as one that has the data; empty where it does."""
+    lag = state.get("lag")
+    behind = "" if lag is None else f", {lag:g} s behind"
+    in_time = state.get("health") == 1 and state.get("state") in (1, 2) and lag is not None and lag <= bound
+    return "" if in_time else f"{state.get('stateStr', 'unknown')}{behind}"
+
+
 def _await_data(session: Session, name: str) -> None:
     """Until a newcomer has the data and is nearly in time; one that is late on purpose may be later by that."""
     delays = {member.name: member.given.get("secondary_delay_secs", 0) for member in session.wanted.members}
-    bound = session.max_lag + delays.get(name, 0)
     while True:
-        state = session.statuses().get(name, {})
-        lag = state.get("lag")
-        if state.get("state") in (1, 2) and lag is not None and lag <= bound:
+        lack = _lack(session.statuses().get(name, {}), session.max_lag + delays.get(name, 0))
+        if not lack:
             return
         if session.late():
-            behind = "" if lag is None else f", {lag:g} s behind"
             raise ScaleoutError(
-                f"after {session.wait_timeout:g} s it is {state.get('stateStr', 'unknown')}{behind}, and has no vote",
+                f"after {session.wait_timeout:g} s it is {lack}, and has no vote",
                 name,
                 "run the task again when it has caught up, or raise wait_timeout",
             )
+
+
+def _await_copies(session: Session, step: Step, live: Live) -> bool:
+    """Until so many voters that are left have the data that it stays without the one that leaves.
+
+    False where one does not answer any more: then the set has to be looked at again.
+    """
+    delays = {member.name: member.secondary_delay_secs for member in live.config.members}
+    while True:
+        states = session.statuses()
+        lacks = {name: _lack(states.get(name, {}), session.max_lag + delays[name]) for name in step.keepers}
+        lacks = {name: lack for name, lack in lacks.items() if lack}
+        if len(step.keepers) - len(lacks) >= step.copies:
+            return True
+        if session.late():
+            raise ScaleoutError(
+                f"{step.what}: {step.copies} of the voters that are left need the data first, and after"
+                f" {session.wait_timeout:g} s {', '.join(f'{name} is {lack}' for name, lack in lacks.items())}",
+                session.where,
+                "run the task again when they have caught up, or raise wait_timeout",
+            )
+        if any(states.get(name, {}).get("health") == 0 for name in lacks):
+            return False
 
 
 def settle(session: Session) -> None:

@@ -82,7 +82,7 @@ def _survivors(config: Config, wanted: Wanted, lost: frozenset[str]) -> Config:
         wish = {key: value for key, value in given.get(member.name, {}).items() if key not in FIXED}
         members.append(member if member.joining else replace(member, **wish))
     check(tuple(members))
-    return replace(config, version=config.version + 1, members=tuple(members))
+    return config.next(tuple(members))
 
 
 def _newest(left: Left, config: Config) -> str:

@@ -43,7 +43,7 @@ def _check_stranger(session: Session, name: str, live: Live) -> None:
             "list members of one set only, or wipe it, if it is meant to join",
         )
     # What was removed long ago remembers numbers that the others may have forgotten.
-    session.highest_id = max(session.highest_id, *(member.id for member in config.members))
+    session.given |= config.given
 
 
 def check_heartbeats(session: Session, names: list[str], primary: str) -> None:

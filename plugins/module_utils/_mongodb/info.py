@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
     FIELDS,
-    JOINING,
     SETTINGS,
     Config,
     Member,
     Seen,
     normalise,
+    unmarked,
 )
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.wanted import complete_write_concern
 
@@ -42,11 +42,10 @@ def members_of(config: Config) -> list[dict[str, Any]]:
 
 def _member(member: Member) -> dict[str, Any]:
     fields = {name: getattr(member, name) for name in FIELDS}
-    if not member.joining:
-        return {"host": member.host, **fields}
-    # Its vote and priority are not its own yet; whoever takes this list as the wanted one finishes what was begun.
-    del fields["votes"], fields["priority"]
-    return {"host": member.host, **fields, "tags": {tag: text for tag, text in member.tags.items() if tag != JOINING}}
+    if member.joining:
+        # Its vote and priority are not its own yet; whoever takes this list as the wanted one finishes what was begun.
+        del fields["votes"], fields["priority"]
+    return {"host": member.host, **fields, "tags": unmarked(member.tags)}
 
 
 def lags(status: dict[str, Any]) -> dict[str, float]:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,21 +18,29 @@ DEFAULT_PORT = 27017
 MAX_MEMBERS = 50
 MAX_VOTERS = 7
 MAX_ID = 255
+# Where nothing is noted any up to this one may have been given; some have to be left.
+ASSUMED_ID = 191
 
 # Tag of a member between joining and having its vote and priority: a run that died half-way is taken up by the next.
 JOINING = "scaleout_webapp_joining"
+# Tag of one member with data, once members came or went: every `_id` that was ever given as the bits of a hexadecimal
+# number, and the version of the configuration that says so.
+GIVEN_IDS = "scaleout_webapp_ids"
 
-# What the server understands; it drops any other name without a word.
-SETTINGS = (
-    "catchUpTakeoverDelayMillis",
-    "catchUpTimeoutMillis",
-    "chainingAllowed",
-    "electionTimeoutMillis",
-    "getLastErrorDefaults",
-    "getLastErrorModes",
-    "heartbeatIntervalMillis",
-    "heartbeatTimeoutSecs",
-)
+# What the server understands, and of which kind it is: the lowest whole number, or a type. It drops any other name
+# without a word, and stores the whole part of a number that has another.
+SETTINGS: dict[str, int | type] = {
+    "catchUpTakeoverDelayMillis": -1,
+    "catchUpTimeoutMillis": -1,
+    "chainingAllowed": bool,
+    "electionTimeoutMillis": 1,
+    "getLastErrorDefaults": dict,
+    "getLastErrorModes": dict,
+    "heartbeatIntervalMillis": 1,
+    "heartbeatTimeoutSecs": 1,
+}
+MAX_INT = 2**31 - 1
+MAX_DELAY = 366 * 24 * 3600
 
 # Our name of a member's field: the server's name.
 FIELDS = {
@@ -74,6 +83,15 @@ def split_address(address: str) -> tuple[str, int]:
     """Host and port of a normalised address, the host without brackets."""
     host, port = address.rsplit(":", 1)
     return host.strip("[]"), int(port)
+
+
+def unmarked(tags: dict[str, str]) -> dict[str, str]:
+    """Tags without our own."""
+    return {tag: text for tag, text in tags.items() if tag not in (JOINING, GIVEN_IDS)}
+
+
+def without_note(tags: dict[str, str]) -> dict[str, str]:
+    return {tag: text for tag, text in tags.items() if tag != GIVEN_IDS}
 
 
 def plain_number(value: Any) -> Any:
@@ -164,6 +182,46 @@ class Config:
         members = [member.document() for member in self.members]
         return {"_id": self.name, "version": self.version, "members": members, **settings, **self.other}
 
+    def next(self, members: tuple[Member, ...] | None = None, settings: dict[str, Any] | None = None) -> Config:
+        """The next version, which remembers the numbers of members that left."""
+        members = self.members if members is None else members
+        settings = self.settings if settings is None else settings
+        version = self.version + 1
+        came_or_went = {member.id for member in members} != {member.id for member in self.members}
+        if came_or_went or self.noted:
+            # Those that were skipped may be somebody else's.
+            skipped = range(max(self.given), max(member.id for member in members))
+            given = self.given.union(skipped, (member.id for member in members))
+            note = {GIVEN_IDS: f"{sum(1 << number for number in given):x}@{version}"}
+            bearer = next((member.id for member in members if not member.arbiter_only), None)
+            members = tuple(
+                replace(member, tags={**without_note(member.tags), **(note if member.id == bearer else {})})
+                for member in members
+            )
+        return replace(self, version=version, members=members, settings=settings)
+
+    @property
+    def noted(self) -> tuple[frozenset[int], int] | None:
+        """Each `_id` that is noted as given, and the version that did it."""
+        for member in self.members:
+            found = re.fullmatch(r"([0-9a-f]{1,64})@(\d+)", member.tags.get(GIVEN_IDS, ""))
+            if found:
+                bits = int(found[1], 16)
+                return frozenset(number for number in range(MAX_ID + 1) if bits >> number & 1), int(found[2])
+        return None
+
+    @property
+    def given(self) -> frozenset[int]:
+        """Each `_id` of a host that is or may have been a member.
+
+        The server keeps no history, but its version only grows: a set begins with numbers below MAX_MEMBERS, and then
+        one is given with each version at most. Forced ones skip versions, so this goes no further than ASSUMED_ID.
+        """
+        ids = frozenset(member.id for member in self.members)
+        if self.noted:
+            return ids | self.noted[0]
+        return frozenset(range(max(*ids, min(self.version + MAX_MEMBERS - 1, ASSUMED_ID)) + 1))
+
     @property
     def identity(self) -> Any:
         return self.settings.get("replicaSetId")
@@ -193,15 +251,14 @@ class Config:
 
     def without(self, member: Member) -> Config:
         """The next version, without this member."""
-        members = tuple(one for one in self.members if one.id != member.id)
-        return replace(self, version=self.version + 1, members=members)
+        return self.next(tuple(one for one in self.members if one.id != member.id))
 
     def with_member(self, member: Member) -> Config:
         """The next version, with this member put in the place of its `_id`, or added."""
         members = tuple(member if one.id == member.id else one for one in self.members)
         if all(one.id != member.id for one in self.members):
             members = (*self.members, member)
-        return replace(self, version=self.version + 1, members=members)
+        return self.next(members)
 
 
 @dataclass(frozen=True)
@@ -232,8 +289,8 @@ class Live:
     states: dict[str, str] = field(default_factory=dict)
     # Listed names that are new names of live members.
     renamed: dict[str, str] = field(default_factory=dict)
-    # The highest `_id` that is remembered anywhere.
-    highest_id: int = -1
+    # Each `_id` that is remembered anywhere.
+    given: frozenset[int] = frozenset()
 
     def after(self, step: Step) -> Live:
         """What a step leads to; who is elected after a step-down is the planner's guess."""
@@ -243,7 +300,7 @@ class Live:
             config=config,
             primary=step.successor or step.through or self.renamed_primary(config),
             write_concern=step.write_concern or self.write_concern,
-            highest_id=max(self.highest_id, *(member.id for member in config.members)),
+            given=self.given | config.given,
         )
 
     def renamed_primary(self, config: Config) -> str:
@@ -261,6 +318,9 @@ class Step:
     write_concern: dict[str, Any] | None = None
     # Who must have caught up before.
     joins: str = ""
+    # Where a vote is taken: the voters with data that are left and answer, and how many must have caught up before.
+    keepers: tuple[str, ...] = ()
+    copies: int = 0
     # Who must be seen as healthy afterwards.
     renames: str = ""
     successor: str = ""

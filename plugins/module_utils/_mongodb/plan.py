@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
@@ -71,8 +70,7 @@ def _settings(config: Config, wanted: Wanted) -> Step | None:
     if not drift:
         return None
     changes = ", ".join(f"{key} {config.settings.get(key)} -> {value}" for key, value in sorted(drift.items()))
-    changed = replace(config, version=config.version + 1, settings={**config.settings, **drift})
-    return Step(f"set {changes}", "the settings differ", changed)
+    return Step(f"set {changes}", "the settings differ", config.next(settings={**config.settings, **drift}))
 
 
 def _with_write_concern(live: Live, wanted: Wanted, steps: list[Step]) -> list[Step]:

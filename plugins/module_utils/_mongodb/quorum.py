@@ -27,19 +27,6 @@ FREEZE_SECONDS = 60
 SECONDARY = 2
 
 
-def require_majority(session: Session) -> None:
-    """Who waits for a primary that can never come is told at once."""
-    if session.led:
-        return
-    left = _left(session)
-    if left and not left.has_majority:
-        raise UnreachableError(
-            f"no majority of its voting members answers, so it has no primary: no answer from {left.told()}",
-            session.where,
-            "start them; if they are lost for good, run this task with force and these as lost_members",
-        )
-
-
 def go_on_without(session: Session, lost: frozenset[str]) -> Live | None:
     """Force those that are left to be a set, where no primary is left. In check mode: what they would be."""
     answering = [f"{name} answers" for name, one in session.look_at(sorted(lost)).items() if one.state != "silent"]
@@ -49,9 +36,12 @@ def go_on_without(session: Session, lost: frozenset[str]) -> Live | None:
         )
     if _has_primary(session):
         return None
-    left = _left(session)
-    if left is None:
+    told = _told(session)
+    if not told:
         raise ScaleoutError("nobody tells the configuration", session.where, "give login_user and login_password")
+    left = _left(session, told)
+    if not left.has_majority:
+        left = _with_optimes(session, left, told)
     step, config, newest = forced(left, session.wanted, lost)
     session.outcome.warnings.append(may_roll_back(left, newest, lost))
     before = Live(left.config, newest, None, dict.fromkeys(left.alive, "member"))
@@ -83,39 +73,49 @@ def _has_primary(session: Session) -> bool:
             )
 
 
-def _left(session: Session) -> Left | None:
-    """Asks every member that answers; None where nobody may be asked."""
+def left_of(session: Session) -> Left | None:
+    """Who answers, after a survey; None where nobody tells who should."""
+    told = _told(session)
+    return _left(session, told) if told else None
+
+
+def _told(session: Session) -> dict[str, Config]:
+    """The configuration that each listed member with data tells."""
     listed = [name for name in session.names if session.seen[name].state == "member" and not session.seen[name].arbiter]
-    told = {name: config for name, config in ((name, _config(session, name)) for name in listed) if config}
-    if not told:
-        return None
-    config = max(told.values(), key=lambda one: (one.other.get("term", 0), one.version))
-    seen = session.look_at(member.name for member in config.members if member.name not in session.names)
-    seen.update((name, one) for name, one in session.seen.items() if config.find(name))
-    silent = {name: one.cause for name, one in seen.items() if one.state == "silent"}
-    left = Left(config, frozenset(set(seen) - set(silent)), silent)
-    if left.has_majority:
-        return left
-    optimes: dict[str, tuple[Any, ...]] = {}
-    dates: dict[str, str] = {}
-    for name in sorted(name for name, one in seen.items() if one.state == "member" and not one.arbiter):
-        if name in listed and name not in told:
-            continue
-        for one in session.ask(name, "replSetGetStatus")["members"]:
-            other = normalise(one["name"])
-            if one.get("self") and one["state"] == SECONDARY:
-                optimes[other] = (one["optime"]["t"], one["optime"]["ts"])
-            if one.get("self") or (other in silent and "optimeDate" in one and one["optimeDate"].year > 1970):
-                dates[other] = str(one["optimeDate"])
-    return replace(left, optimes=optimes, dates=dates)
+    return {name: config for name, config in ((name, _config(session, name)) for name in listed) if config}
 
 
 def _config(session: Session, name: str) -> Config | None:
     try:
         return Config.of(session.ask(name, "replSetGetConfig")["config"])
-    except (LoginRefusedError, ServerError):
-        # A wiped member has no users until it has the data again.
+    except (LoginRefusedError, ServerError, UnreachableError):
+        # A wiped member has no users until it has the data again, and an election closes connections.
         return None
+
+
+def _left(session: Session, told: dict[str, Config]) -> Left:
+    config = max(told.values(), key=lambda one: (one.other.get("term", 0), one.version))
+    seen = session.look_at(member.name for member in config.members if member.name not in session.names)
+    seen.update((name, one) for name, one in session.seen.items() if config.find(name))
+    silent = {name: one.cause for name, one in seen.items() if one.state == "silent"}
+    return Left(config, frozenset(set(seen) - set(silent)), silent)
+
+
+def _with_optimes(session: Session, left: Left, told: dict[str, Config]) -> Left:
+    """With what each survivor has, and has heard of the silent."""
+    optimes: dict[str, tuple[Any, ...]] = {}
+    dates: dict[str, str] = {}
+    seen = session.look_at(sorted(left.alive))
+    for name in (name for name, one in seen.items() if one.state == "member" and not one.arbiter):
+        if name in session.names and name not in told:
+            continue
+        for one in session.ask(name, "replSetGetStatus")["members"]:
+            other = normalise(one["name"])
+            if one.get("self") and one["state"] == SECONDARY:
+                optimes[other] = (one["optime"]["t"], one["optime"]["ts"])
+            if one.get("self") or (other in left.silent and "optimeDate" in one and one["optimeDate"].year > 1970):
+                dates[other] = str(one["optimeDate"])
+    return replace(left, optimes=optimes, dates=dates)
 
 
 def _force(session: Session, config: Config, newest: str, others: list[str]) -> None:

@@ -49,18 +49,12 @@ def converge(session: Session) -> Outcome:
 
 
 def _without_majority(session: Session) -> Live | None:
-    if session.led and not session.lost:
+    if not session.lost:
         return None
     # Imported late: most calls need none of it, and would take longer.
-    from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.quorum import (
-        go_on_without,
-        require_majority,
-    )
+    from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.quorum import go_on_without
 
-    forced = go_on_without(session, session.lost) if session.lost else None
-    if forced is None:
-        require_majority(session)
-    return forced
+    return go_on_without(session, session.lost)
 
 
 def _compare_names(session: Session, error: ScaleoutError) -> None:

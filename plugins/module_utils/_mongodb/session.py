@@ -78,11 +78,16 @@ class Session:
         self.same = ""
         # What the last survey found.
         self.seen: dict[str, Seen] = {}
-        self.highest_id = -1
+        self.given: frozenset[int] = frozenset()
+
+    @property
+    def over(self) -> bool:
+        """Whether the time of the task is."""
+        return self.clock() >= self.deadline
 
     def late(self) -> bool:
         """Pause, unless the time is over."""
-        if self.clock() >= self.deadline:
+        if self.over:
             return True
         self.sleep(PAUSE)
         return False
@@ -113,11 +118,10 @@ class Session:
     def _judge(self, seen: dict[str, Seen]) -> None:
         silent = [f"{one.address} ({one.cause})" for one in seen.values() if one.state == "silent"]
         if silent and not self.check:
-            raise UnreachableError(
-                f"no answer from {', '.join(silent)}",
-                self.where,
-                "every listed member has to run and to be reachable from here",
-            )
+            fix = "every listed member has to run and to be reachable from here"
+            if len(silent) > len(self.names) // 2 and any(one.state == "member" for one in seen.values()):
+                fix += "; most of them do not answer, so the set has no majority: if they are lost for good see force"
+            raise UnreachableError(f"no answer from {', '.join(silent)}", self.where, fix)
         for one in seen.values():
             if one.state == "standalone":
                 raise ScaleoutError(
@@ -135,11 +139,6 @@ class Session:
             if other != name:
                 raise ScaleoutError(f"{other} is the same process", name, "list each member under one name")
 
-    @property
-    def led(self) -> bool:
-        """Whether there was a primary at the last look, or one is about to be elected."""
-        return bool(self.outcome.steps) or any(one.primary for one in self.seen.values())
-
     def primary(self) -> str:
         """Who is primary, also while one is elected."""
         return self.survey_with_primary()[1]
@@ -149,19 +148,34 @@ class Session:
         while True:
             seen = recent or self.survey()
             recent = None
+            named = {one.primary for one in seen.values() if one.primary}
+            known = {**self.look_at(named - set(seen)), **seen}
             # Who was just killed or wiped is the primary of others until they miss it.
-            named = (one.primary for one in seen.values() if one.primary)
-            known = next((name for name in named if name not in seen or seen[name].primary == name), "")
-            if known:
-                return seen, known
+            primary = next((name for name in sorted(named) if known[name].primary == name), "")
+            if primary:
+                return seen, primary
+            self._require_majority()
             if self.late():
-                states = ", ".join(f"{one.address} is {one.state}" for one in seen.values())
+                states = ", ".join(f"{one.address} is {one.state}" for one in known.values())
                 raise ScaleoutError(
                     f"no primary within {self.wait_timeout:g} s: {states}",
                     self.where,
                     "see that a majority of the voting members runs and that they reach each other;"
                     " for a majority that is lost for good see force",
                 )
+
+    def _require_majority(self) -> None:
+        """Who waits for a primary that can never come is told at once."""
+        # Imported late: most calls need none of it, and would take longer.
+        from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.quorum import left_of
+
+        left = left_of(self)
+        if left and not left.has_majority:
+            raise UnreachableError(
+                f"no majority of its voting members answers, so it has no primary: no answer from {left.told()}",
+                self.where,
+                "start them; if they are lost for good, run this task with force and these as lost_members",
+            )
 
     # Reading
 
@@ -189,18 +203,18 @@ class Session:
     def _live(self, config: Config, primary: str, concern: dict[str, Any] | None, seen: dict[str, Seen]) -> Live:
         others = [member.name for member in config.members if member.name not in self.names]
         known = {**seen, **self.look_at(others)}
-        self.highest_id = max(self.highest_id, *(member.id for member in config.members))
+        self.given |= config.given
         renamed = {}
         for name in self.names:
             me = seen[name].me
             if config.find(name) is None and me in others and known[me].process in (None, seen[name].process):
                 renamed[name] = me
         states = {name: known[name].state for name in (*self.names, *others)}
-        return Live(config, primary, concern, states, renamed, self.highest_id)
+        return Live(config, primary, concern, states, renamed, self.given)
 
     def known(self, live: Live) -> Live:
         """With the numbers that others remember."""
-        return replace(live, highest_id=max(self.highest_id, live.highest_id))
+        return replace(live, given=self.given | live.given)
 
     def _needs_login(self, error: ServerError) -> ScaleoutError:
         if self.has_login:

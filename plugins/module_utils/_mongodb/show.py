@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import FIELDS, Live, Member, Step
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
+    FIELDS,
+    Live,
+    Member,
+    Step,
+    unmarked,
+)
 
 
 def plain(value: Any) -> Any:
@@ -46,4 +52,5 @@ def _shape(live: Live | None) -> dict[str, Any]:
 
 
 def _member(member: Member) -> dict[str, Any]:
-    return {"_id": member.id, **{name: getattr(member, name) for name in FIELDS}}
+    fields = {name: getattr(member, name) for name in FIELDS}
+    return {"_id": member.id, **fields, "tags": unmarked(member.tags)}

@@ -18,8 +18,8 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
     Live,
     Member,
     Step,
+    unmarked,
 )
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.targets import unmarked
 
 Rule = Callable[[Live, "list[Member]"], "Step | None"]
 
@@ -116,7 +116,7 @@ def _demote(live: Live, targets: list[Member]) -> Step | None:
             return _change(live, now, _toward(target, now.votes, 0, now))
         if now.votes > target.votes:
             config = live.config.with_member(_toward(target, 0, 0, now))
-            return Step(f"take the vote of {target.name}", "it shall not vote", config)
+            return _fewer(live, Step(f"take the vote of {target.name}", "it shall not vote", config))
     return None
 
 
@@ -146,7 +146,16 @@ def _step_down(live: Live, targets: list[Member]) -> Step | None:
 
 
 def _without(live: Live, member: Member, why: str) -> Step:
-    return Step(f"remove {member.name}", why, live.config.without(member))
+    step = Step(f"remove {member.name}", why, live.config.without(member))
+    return _fewer(live, step) if member.votes else step
+
+
+def _fewer(live: Live, step: Step) -> Step:
+    """With one vote less as many members need the data as acknowledge a majority write; the silent are buried next."""
+    config = step.config or live.config
+    voters = [one for one in config.members if one.votes and live.states.get(one.name) != "silent"]
+    keepers = tuple(one.name for one in voters if not one.arbiter_only)
+    return replace(step, keepers=keepers, copies=min(len(voters) // 2 + 1, len(keepers)))
 
 
 def _toward(target: Member, votes: int, priority: float, now: Member | None = None) -> Member:
@@ -160,8 +169,8 @@ def _toward(target: Member, votes: int, priority: float, now: Member | None = No
 def _change(live: Live, now: Member, new: Member) -> Step:
     fields = ("priority", "votes", "hidden", "secondary_delay_secs", "tags", "horizons")
     pairs = [(name, getattr(now, name), getattr(new, name)) for name in fields]
-    # Its mark comes and goes with the rest.
-    pairs = [(name, unmarked(before), unmarked(after)) for name, before, after in pairs]
+    # Our own come and go with the rest.
+    pairs = [(name, unmarked(one), unmarked(two)) if name == "tags" else (name, one, two) for name, one, two in pairs]
     changes = [f"{name} {before} -> {after}" for name, before, after in pairs if before != after]
     said = ", ".join(changes) or "it has joined"
     return Step(f"change {new.name}: {said}", "it differs", live.config.with_member(new))

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
-    JOINING,
+    GIVEN_IDS,
     MAX_ID,
     MAX_MEMBERS,
     MAX_VOTERS,
@@ -21,8 +21,11 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
     Wanted,
     WantedMember,
     split_address,
+    unmarked,
 )
 
+# As many changes of somebody else's are allowed for: a forced configuration skips thousands of versions.
+MAX_UNSEEN = 16
 # The server believes neither of a member that has data.
 FIXED = ("arbiter_only", "build_indexes")
 
@@ -47,17 +50,24 @@ def targets_of(live: Live, wanted: Wanted) -> list[Member]:
 
 
 def _new_id(live: Live, used: set[int]) -> int:
-    """Above every `_id` that was ever given.
+    """One that no host ever had: above the others as long as there are any, then what is left.
 
-    The server keeps no history, but its version only grows: a set began with numbers below MAX_MEMBERS, and each one
-    given since was at most the version of that time with MAX_MEMBERS added. Where that runs out, what is remembered
-    has to do, and then what is free.
+    Somebody else's changes since the last note are allowed for: one number for each version, as rs.add() takes them.
     """
-    highest = max(live.highest_id, *used)
-    for number in (max(highest, live.config.version + MAX_MEMBERS - 1) + 1, highest + 1):
-        if number <= MAX_ID:
-            return number
-    return next(number for number in range(MAX_ID + 1) if number not in used)
+    given = live.given | live.config.given | used
+    unseen = live.config.version - live.config.noted[1] if live.config.noted else 0
+    above = max(given) + min(unseen, MAX_UNSEEN) + 1
+    left = [number for number in range(MAX_ID + 1) if number not in given]
+    if not left:
+        raise ScaleoutError(
+            f"every _id up to {MAX_ID}, the server's highest, was given to some host, and none is given to another one",
+            f"replica set {live.config.name}",
+            f"to begin again with those that no member has now, set the tag {GIVEN_IDS} of a member with data to 0@0,"
+            " with rs.reconfig()",
+        )
+    if above in left:
+        return above
+    return left[-1] if left[-1] > max(given) else left[0]
 
 
 def _replaced(member: Member, wish: WantedMember, live: Live) -> bool:
@@ -93,9 +103,10 @@ def is_short_for(name: str, full: str) -> bool:
 def _target(member: Member, wish: WantedMember) -> Member:
     """A live member as it shall be: what is not given stays, unless it was never finished."""
     host = member.host if wish.name == member.name or is_short_for(wish.name, member.name) else wish.name
+    noted = {tag: text for tag, text in member.tags.items() if tag == GIVEN_IDS}
+    given = {**wish.given, "tags": {**wish.given.get("tags", unmarked(member.tags)), **noted}}
     if not member.joining:
-        return replace(member, host=host, **wish.given)
-    given = {"tags": unmarked(member.tags), **wish.given}
+        return replace(member, host=host, **given)
     return replace(fresh(member.id, replace(wish, given=given)), host=host, other=member.other)
 
 
@@ -108,11 +119,6 @@ def fresh(number: int, wish: WantedMember) -> Member:
     if given.get("build_indexes") is False:
         defaults["votes"] = 0
     return Member(**{"id": number, "host": wish.name, **defaults, **given})
-
-
-def unmarked(value: Any) -> Any:
-    """Tags without our own."""
-    return {tag: text for tag, text in value.items() if tag != JOINING} if isinstance(value, dict) else value
 
 
 def check(members: tuple[Member, ...]) -> None:

@@ -13,11 +13,15 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
     FIELDS,
+    MAX_DELAY,
+    MAX_INT,
+    MAX_MEMBERS,
     SETTINGS,
     Wanted,
     WantedMember,
     normalise,
     plain_number,
+    unmarked,
 )
 
 
@@ -68,32 +72,40 @@ def _value(name: str, key: str, value: Any) -> Any:
     if key in ("tags", "horizons"):
         if not isinstance(value, dict):
             raise ScaleoutError(f"{key} must be a dictionary, not {value!r}", name)
-        return {str(tag): str(text) for tag, text in value.items()}
+        return unmarked({str(tag): str(text) for tag, text in value.items()})
     if key in ("hidden", "arbiter_only", "build_indexes"):
         try:
             return boolean(value)
         except TypeError:
             raise ScaleoutError(f"{key} must be true or false, not {value!r}", name) from None
+    highest = {"votes": 1, "priority": 1000, "secondary_delay_secs": MAX_DELAY}[key]
+    return _number(name, key, value, 0, highest, whole=key != "priority")
+
+
+def _number(where: str, key: str, value: Any, lowest: int, highest: int, whole: bool = True) -> Any:
     number = plain_number(value)
-    highest = {"votes": 1, "priority": 1000}.get(key)
-    whole = key != "priority"
-    if (
-        isinstance(number, bool)
-        or not isinstance(number, int if whole else (int, float))
-        or not 0 <= number <= (number if highest is None else highest)
-    ):
-        upper = "" if highest is None else f" and at most {highest}"
-        raise ScaleoutError(
-            f"{key} must be a {'whole ' if whole else ''}number of at least 0{upper}, not {value!r}", name
-        )
+    kinds = int if whole else (int, float)
+    if isinstance(number, bool) or not isinstance(number, kinds) or not lowest <= number <= highest:
+        kind = "whole number" if whole else "number"
+        raise ScaleoutError(f"{key} must be a {kind} of at least {lowest} and at most {highest}, not {value!r}", where)
     return number
 
 
 def _settings(raw: dict[str, Any]) -> dict[str, Any]:
-    for key in raw:
-        if key not in SETTINGS:
-            raise ScaleoutError(f"{key} is no setting of a replica set", "settings", f"known are {', '.join(SETTINGS)}")
-    return {key: plain_number(value) for key, value in raw.items() if value is not None}
+    return {key: _setting(key, value) for key, value in raw.items() if value is not None}
+
+
+def _setting(key: str, value: Any) -> Any:
+    if key not in SETTINGS:
+        raise ScaleoutError(f"{key} is no setting of a replica set", "settings", f"known are {', '.join(SETTINGS)}")
+    kind = SETTINGS[key]
+    if isinstance(kind, int):
+        return _number("settings", key, value, kind, MAX_INT)
+    plain = plain_number(value)
+    if not isinstance(plain, kind):
+        shape = "true or false" if kind is bool else "a dictionary"
+        raise ScaleoutError(f"{key} must be {shape}, not {value!r}", "settings")
+    return plain
 
 
 def _write_concern(raw: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -103,7 +115,13 @@ def _write_concern(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     if unknown or raw.get("w") is None:
         said = f"unknown key {unknown[0]}" if unknown else "w is missing"
         raise ScaleoutError(said, "default_write_concern", "give w, and optionally j and wtimeout")
-    return complete_write_concern({key: plain_number(value) for key, value in raw.items() if value is not None})
+    plain = {key: plain_number(value) for key, value in raw.items() if value is not None}
+    if not isinstance(plain["w"], str):
+        _number("default_write_concern", "w", raw["w"], 1, MAX_MEMBERS)
+    if not isinstance(plain.get("j", True), bool):
+        raise ScaleoutError(f"j must be true or false, not {raw['j']!r}", "default_write_concern")
+    _number("default_write_concern", "wtimeout", plain.get("wtimeout", 0), 0, MAX_INT)
+    return complete_write_concern(plain)
 
 
 def complete_write_concern(document: dict[str, Any]) -> dict[str, Any]:

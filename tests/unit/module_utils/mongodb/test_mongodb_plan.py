@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
+    GIVEN_IDS,
     JOINING,
     Config,
     Live,
@@ -16,6 +17,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
     Step,
     Wanted,
     WantedMember,
+    unmarked,
 )
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.plan import (
     founder_of,
@@ -33,13 +35,15 @@ EXAMPLES = 10_000 if os.environ.get("SCALEOUT_FULL") == "1" else 300
 class Server:
     """What a primary accepts, and the members that have the data."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, recovering: frozenset[str] = frozenset()) -> None:
         self.live = live
         # Of those that left before, only the runner may know: their numbers are taken too.
-        self.ids = dict.fromkeys(range(live.highest_id + 1), "somebody else")
+        self.ids = dict.fromkeys(live.given, "somebody else")
         self.ids.update((member.id, self.process(member.name)) for member in live.config.members)
         empty = {name for name, state in live.states.items() if state == "uninitialised"}
-        self.synced = {member.name for member in live.config.members if not member.joining and member.name not in empty}
+        # Who answers need not have the data.
+        without = {member.name for member in live.config.members if member.joining} | empty | recovering
+        self.synced = {member.name for member in live.config.members} - without
 
     def process(self, name: str) -> str:
         return self.live.renamed.get(name, name)
@@ -57,6 +61,7 @@ class Server:
             # The runner waits before it sends the step.
             assert self.live.config.find(step.joins), "nobody waits for a stranger"
             self.synced.add(step.joins)
+        self.wait_for_copies(step)
         if step.renames and self.process(step.renames) in self.synced:
             self.synced.add(step.renames)
         if step.config:
@@ -66,6 +71,15 @@ class Server:
             assert step.successor in [member.name for member in able], "nobody steps down without a successor"
             step = replace(step, successor=able[elect % len(able)].name)
         self.live = self.live.after(step)
+
+    def wait_for_copies(self, step: Step) -> None:
+        """Before the step is sent the runner waits until so many have caught up; no longer than it was told."""
+        having = [name for name in step.keepers if name in self.synced]
+        alive = {member.name for member in self.live.config.members if self.alive(member)}
+        late = [name for name in step.keepers if name not in self.synced and name in alive]
+        missing = max(0, step.copies - len(having))
+        assert missing <= len(late), "it waits for ever"
+        self.synced.update(late[:missing])
 
     def check(self, old: Config, new: Config, step: Step) -> None:
         assert new == step.config, "the document loses nothing"
@@ -96,6 +110,10 @@ class Server:
         assert len(awake) > new.voters // 2, "the majority was lost"
         if new.implicit_majority != old.implicit_majority:
             assert self.live.write_concern is not None, "the server refuses to change its own default"
+        if was - votes:
+            copies = [member for member in awake if not member.arbiter_only and member.name in self.synced]
+            data = [member for member in awake if not member.arbiter_only]
+            assert len(copies) >= min(len(awake) // 2 + 1, len(data)), "too few of those that are left have the data"
         # Any majority of the old and any of the new share a member, so what was acknowledged stays.
         assert len(was) // 2 + 1 + len(votes) // 2 + 1 > len(was | votes)
 
@@ -144,7 +162,7 @@ def live_sets(draw: st.DrawFn) -> Live:
             continue
         states[member.name] = state
         spare -= member.votes
-    return Live(config, members[0].name, concern, states, {}, number + draw(st.integers(0, 2)))
+    return Live(config, members[0].name, concern, states, {}, frozenset(range(number + draw(st.integers(1, 3)))))
 
 
 @st.composite
@@ -200,13 +218,16 @@ def planned(live: Live, wanted: Wanted) -> list[str] | None:
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(stories(), st.lists(st.integers(0, 9), min_size=5, max_size=5))
-def test_every_step_is_legal_and_the_end_is_as_wanted(story: tuple[Live, Wanted], elections: list[int]) -> None:
+@given(stories(), st.lists(st.integers(0, 9), min_size=5, max_size=5), st.sets(st.integers(1, 7)))
+def test_every_step_is_legal_and_the_end_is_as_wanted(
+    story: tuple[Live, Wanted], elections: list[int], behind: set[int]
+) -> None:
     live, wanted = story
     foretold = planned(live, wanted)
     if foretold is None:
         return
-    server = Server(live)
+    recovering = frozenset(member.name for number, member in enumerate(live.config.members) if number in behind)
+    server = Server(live, recovering)
     while steps := make_plan(server.live, wanted):
         guessed = steps[0].successor
         assert [step.what for step in steps] == foretold, "a run that died goes on as planned"
@@ -221,11 +242,11 @@ def test_every_step_is_legal_and_the_end_is_as_wanted(story: tuple[Live, Wanted]
         member, before = end.find(wish.name), live.config.find(wish.name)
         assert member is not None
         for key, value in wish.given.items():
-            assert getattr(member, key) == value
+            assert (unmarked(member.tags) if key == "tags" else getattr(member, key)) == value
         if before is None and not wish.given and wish.name not in live.renamed:
             assert (member.priority, member.votes) == (1, 1)
         if before is not None and not wish.given and not before.joining:
-            assert member == before, "what is not given stays"
+            assert replace(member, tags=unmarked(member.tags)) == before, "what is not given stays"
     assert end.settings == {**live.config.settings, **wanted.settings}
     if wanted.write_concern:
         assert server.live.write_concern == wanted.write_concern
@@ -351,12 +372,50 @@ def test_a_member_without_data_begins_anew() -> None:
 
 
 def test_what_others_remember_is_no_new_id() -> None:
-    live = replace(set_of(Member(0, "db0:27017")), highest_id=254)
+    noted = sum(1 << number for number in range(254) if number != 207)
+    live = set_of(Member(0, "db0:27017", tags={GIVEN_IDS: f"{noted:x}@1"}))
+    live = replace(live, given=frozenset([254]))
     steps = make_plan(live, wish(("db0:27017", {}), ("db1:27017", {}), ("db2:27017", {})))
     config = steps[-1].config
     assert config
-    # After the highest possible one what is free has to do.
-    assert [member.id for member in config.members] == [0, 255, 1]
+    # After the highest possible one those that nobody ever had.
+    assert [member.id for member in config.members] == [0, 255, 207]
+    with pytest.raises(ScaleoutError, match=r"every _id up to 255, the server's highest, was given .*_ids of a member"):
+        make_plan(live, wish(*((f"db{number}:27017", {}) for number in range(4))))
+    # The way out that is told.
+    again = Live(Config("rs0", 9999, (Member(255, "db0:27017", tags={GIVEN_IDS: "0@0"}),)), "db0:27017")
+    config = make_plan(again, wish(("db0:27017", {}), ("db1:27017", {}), ("db2:27017", {})))[-1].config
+    assert config
+    assert [member.id for member in config.members] == [255, 0, 1]
+
+
+@settings(max_examples=EXAMPLES // 10, deadline=None)
+@given(st.lists(st.sampled_from(["come and go", "by hand", "force"]), max_size=40), st.integers(1, 300))
+def test_no_id_goes_to_another_host_whatever_passes(fates: list[str], version: int) -> None:
+    """Until all are given; nothing but the configuration is known to the next run."""
+    config = Config("rs0", version, (Member(0, "db0:27017"), Member(1, "db1:27017")))
+    owners = {0: "db0:27017", 1: "db1:27017"}
+    kept: list[Any] = [("db0:27017", {}), ("db1:27017", {})]
+    for number, fate in enumerate(fates):
+        if fate == "force":
+            # The server adds some ten thousand to the version.
+            config = replace(config, version=config.version + 54_321)
+            continue
+        if fate == "by hand":
+            # As rs.add() and rs.remove() do it.
+            owners.setdefault(max(member.id for member in config.members) + 1, "by hand")
+            config = replace(config, version=config.version + 2)
+        for names in ([*kept, (f"new{number}:27017", {})], kept):
+            try:
+                steps = make_plan(Live(config, "db0:27017"), wish(*names))
+            except ScaleoutError:
+                # Nothing else can be refused here.
+                assert config.given == frozenset(range(256))
+                return
+            for step in steps:
+                config = step.config or config
+                for member in config.members:
+                    assert owners.setdefault(member.id, member.name) == member.name
 
 
 def test_a_write_concern_waits_for_the_members_it_asks_for() -> None:

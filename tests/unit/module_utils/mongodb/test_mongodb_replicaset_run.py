@@ -20,6 +20,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.replicase
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.session import Session
 
 NOW = datetime(2026, 1, 1)
+LONG_AGO = datetime(2025, 1, 1)
 NAMES = ["db0:27017", "db1:27017", "db2:27017"]
 
 
@@ -33,6 +34,9 @@ class Fake:
         self.late: dict[str, list[Exception]] = {}
         self.calls: list[tuple[str, str, bool]] = []
         self.time = 0.0
+        # What of a member's status is not as in good times.
+        self.status: dict[str, dict[str, Any]] = {}
+        self.primary = True
 
     def clock(self) -> float:
         return self.time
@@ -46,7 +50,8 @@ class Fake:
         state = self.states.get(name, "member" if name in hosts else "uninitialised")
         if state != "member":
             return Seen(address, state, cause="Connection refused" if state == "silent" else "", process=name)
-        return Seen(address, state, set_name="rs0", primary=hosts[0], names=frozenset(hosts), ready=True, process=name)
+        primary = hosts[0] if self.primary else ""
+        return Seen(address, state, set_name="rs0", primary=primary, names=frozenset(hosts), ready=True, process=name)
 
     def command(self, address: str, name: str, value: Any = 1, login: bool = True, **_more: Any) -> dict[str, Any]:
         self.calls.append((address, name, login))
@@ -71,6 +76,7 @@ class Fake:
         if name == "replSetGetStatus":
             states = [
                 {"name": member["host"], "health": 1, "state": 2 if number else 1, "optimeDate": NOW}
+                | self.status.get(member["host"], {})
                 for number, member in enumerate(self.config["members"])
             ]
             return {"members": states}
@@ -91,8 +97,14 @@ def one_member() -> dict[str, Any]:
     return {"_id": "rs0", "version": 1, "members": [{"_id": 0, "host": NAMES[0]}], "settings": {"replicaSetId": 1}}
 
 
-def run(fake: Fake, count: int = 3, has_login: bool = False, check: bool = False) -> list[str]:
-    wanted = Wanted("rs0", tuple(WantedMember(name) for name in NAMES[:count]))
+def members(count: int) -> dict[str, Any]:
+    return {**one_member(), "members": [{"_id": number, "host": name} for number, name in enumerate(NAMES[:count])]}
+
+
+def run(
+    fake: Fake, count: int = 3, has_login: bool = False, check: bool = False, settings: dict[str, Any] | None = None
+) -> list[str]:
+    wanted = Wanted("rs0", tuple(WantedMember(name) for name in NAMES[:count]), settings or {})
     session = Session(wanted, fake, "127.0.0.1:27017", has_login, check, clock=fake.clock, sleep=fake.sleep)
     return [step.what for step in converge(session).steps]
 
@@ -191,3 +203,92 @@ def test_check_changes_nothing() -> None:
     assert run(fake, 2, check=True) == GROWN
     assert fake.config
     assert Config.of(fake.config) == before
+
+
+@pytest.mark.parametrize(
+    "lack", [{"state": 5, "stateStr": "STARTUP2"}, {"state": 3, "stateStr": "RECOVERING"}, {"optimeDate": LONG_AGO}]
+)
+def test_no_vote_is_taken_while_those_that_are_left_lack_the_data(lack: dict[str, Any]) -> None:
+    fake = Fake(members(3))
+    fake.status["db1:27017"] = lack
+    with pytest.raises(
+        ScaleoutError, match="remove db2:27017: 2 of the voters that are left need the data first"
+    ) as told:
+        run(fake, 2)
+    assert "db1:27017 is" in str(told.value)
+    assert not [call for call in fake.calls if call[1] == "replSetReconfig"]
+    fake = Fake(members(3))
+    fake.status["db1:27017"] = lack
+    fake.mishaps["replSetGetStatus"] = [lambda: None] * 4 + [fake.status.clear]
+    assert run(fake, 2) == ["remove db2:27017"]
+
+
+def test_a_keeper_that_dies_meanwhile_is_named() -> None:
+    fake = Fake(members(3))
+
+    def die() -> None:
+        fake.status["db1:27017"] = {"health": 0, "state": 8}
+        fake.states["db1:27017"] = "silent"
+
+    fake.mishaps["replSetGetStatus"] = [lambda: None, die]
+    with pytest.raises(UnreachableError, match=r"no answer from db1:27017 \(Connection refused\)"):
+        run(fake, 2)
+    assert fake.time < 5
+
+
+def test_what_the_server_does_not_keep_has_an_end() -> None:
+    fake = Fake(one_member())
+
+    def forget() -> None:
+        assert fake.config
+        fake.config["settings"].pop("heartbeatTimeoutSecs", None)
+
+    fake.mishaps["replSetGetConfig"] = [forget] * 999
+    with pytest.raises(
+        ScaleoutError, match="done 5 times, and the set still differs: set heartbeatTimeoutSecs None -> 12"
+    ):
+        run(fake, 1, settings={"heartbeatTimeoutSecs": 12})
+
+
+def test_the_time_of_the_task_is_over() -> None:
+    fake = Fake(one_member())
+
+    def last() -> None:
+        fake.time = 1000
+
+    fake.mishaps["replSetReconfig"] = [last]
+    with pytest.raises(
+        ScaleoutError, match="not at its end after 300 s, left to do: give db1:27017 its vote; change db1"
+    ):
+        run(fake, 2)
+
+
+def test_a_majority_that_is_lost_is_told_at_once() -> None:
+    fake = Fake(members(3))
+    fake.primary = False
+    fake.states = {"db1:27017": "silent", "db2:27017": "silent"}
+    with pytest.raises(UnreachableError, match=r"no majority .* no answer from db1:27017 \(Conn.*, db2:27017 \(Conn"):
+        run(fake, 1)
+    assert fake.time == 0
+
+
+def test_a_majority_that_is_lost_meanwhile_is_told_at_once() -> None:
+    """Also while the dead primary is still named by those that are left."""
+    fake = Fake(members(3))
+    assert fake.config
+    fake.config["members"].reverse()
+
+    def die() -> None:
+        fake.states = {"db1:27017": "silent", "db2:27017": "silent"}
+        raise UnreachableError("Connection refused", "db2:27017")
+
+    fake.mishaps["replSetReconfig"] = [die]
+    with pytest.raises(UnreachableError, match=r"no majority .* no answer from db1:27017 \(Conn.*, db2:27017 \(Conn"):
+        run(fake, 1)
+    assert fake.time < 5
+
+
+def test_listed_members_without_a_majority_are_told_of_force() -> None:
+    fake = Fake(members(3), {"db1:27017": "silent", "db2:27017": "silent"})
+    with pytest.raises(UnreachableError, match="if they are lost for good see force"):
+        run(fake)

@@ -82,6 +82,22 @@ def test_only_what_is_given() -> None:
         (["db1"], {"settings": {"replicaSetId": 1}}, "replicaSetId is no setting"),
         (["db1"], {"write_concern": {"j": True}}, "default_write_concern: w is missing"),
         (["db1"], {"write_concern": {"w": 1, "x": 1}}, "unknown key x"),
+        # What the server would store as another value.
+        (["db1"], {"settings": {"heartbeatTimeoutSecs": 10.5}}, "must be a whole number of at least 1 and at most"),
+        (["db1"], {"settings": {"electionTimeoutMillis": "soon"}}, "must be a whole number of at least 1 and at most"),
+        (["db1"], {"settings": {"electionTimeoutMillis": 2**31}}, "at most 2147483647, not 2147483648"),
+        (["db1"], {"settings": {"catchUpTimeoutMillis": -2}}, "must be a whole number of at least -1"),
+        (["db1"], {"settings": {"chainingAllowed": 1}}, "chainingAllowed must be true or false, not 1"),
+        (["db1"], {"settings": {"getLastErrorModes": "zone"}}, "getLastErrorModes must be a dictionary"),
+        (
+            [{"host": "db1", "secondary_delay_secs": 0.5}],
+            {},
+            "must be a whole number of at least 0 and at most 31622400",
+        ),
+        (["db1"], {"write_concern": {"w": 1.5}}, "w must be a whole number of at least 1 and at most 50, not 1.5"),
+        (["db1"], {"write_concern": {"w": True}}, "w must be a whole number"),
+        (["db1"], {"write_concern": {"w": 1, "j": "perhaps"}}, "j must be true or false"),
+        (["db1"], {"write_concern": {"w": 1, "wtimeout": 0.5}}, "wtimeout must be a whole number"),
     ],
 )
 def test_refused(members: list[Any], more: dict[str, Any], expected: str) -> None:
