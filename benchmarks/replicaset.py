@@ -96,7 +96,9 @@ def figures(configs: list[dict[str, Any]], seconds: float) -> Figures:
         for one in config["members"]:
             reused += hosts.get(one["_id"], one["host"]) != one["host"]
             hosts[one["_id"]] = one["host"]
-    return Figures(len(configs) - 1, votes, reused, seconds)
+    # An election writes the same version again, with its term.
+    steps = len({config.get("version", 0) for config in configs}) - 1
+    return Figures(steps, votes, reused, seconds)
 
 
 def scenario(program: str, change: Change, stages: list[list[int]]) -> Figures | str:

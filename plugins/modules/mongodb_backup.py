@@ -14,6 +14,9 @@ description:
     is consistent, and M(scaleout.webapp.mongodb_restore) makes data of it again.
   - Runs on the member's host, as root. A secondary takes no writes while it is locked and catches up afterwards; a primary would make all
     writers wait.
+  - With two voting members that hold data, and so with an arbiter beside them too, no write reaches a majority while one of them is locked.
+    Writers that ask for C(w=majority), the default of most sets, wait then, or fail after their C(wtimeout). A warning says so before the
+    lock, also in check mode. With three such members, or when a hidden one without a vote is backed up, nobody waits.
   - Beside the archive is a manifest with its checksum, its versions and the point in time; an archive without a manifest is not whole.
   - Every run makes an archive.
 options:
@@ -86,50 +89,47 @@ fix:
 """
 
 from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
-    LOGIN_SPEC,
-    LOGIN_TOGETHER,
-    login_of,
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import login_of, run_module
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.backup import (
+    back_up,
+    clean,
+    facts,
+    lock_warning,
 )
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import load_driver
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.backup import back_up, clean, facts
+
+
+def backed_up(module: AnsibleModule, _client: Client | NoDriver) -> dict[str, Any]:
+    params = module.params
+    keep, folder, login = params["keep"], Path(params["path"]), login_of(params)
+    if keep < 1:
+        raise ScaleoutError(f"it is {keep}, and at least 1 archive is kept", "keep", "raise it")
+    place = (params["login_host"], params["login_port"])
+    replica_set = facts(*place, login)["replica_set"]
+    waiting = lock_warning(*place, login)
+    if waiting:
+        module.warn(f"{place[0]}:{place[1]}: {waiting}")
+    if module.check_mode:
+        removed = clean(folder, replica_set, keep, check=True)
+        return {"changed": True, "archive": "", "manifest": {}, "removed": removed}
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    clean(folder, replica_set, keep, check=False)
+    manifest = back_up(*place, login, Path(params["data_path"]), folder)
+    removed = clean(folder, replica_set, keep, check=False)
+    return {"changed": True, "archive": str(folder / manifest["archive"]), "manifest": manifest, "removed": removed}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **LOGIN_SPEC,
-            "data_path": {"type": "path", "required": True},
-            "path": {"type": "path", "required": True},
-            "keep": {"type": "int", "default": 7},
-        },
-        required_together=LOGIN_TOGETHER,
-        supports_check_mode=True,
-    )
-    params = module.params
-    missing = load_driver()
-    if missing:
-        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
-    if params["keep"] < 1:
-        module.fail_json(msg=f"keep is {params['keep']}: at least 1 archive is kept")
-    folder = Path(params["path"])
-    place = (params["login_host"], params["login_port"])
-    try:
-        login = login_of(params)
-        replica_set = facts(*place, login)["replica_set"]
-        if module.check_mode:
-            removed = clean(folder, replica_set, params["keep"], check=True)
-            module.exit_json(changed=True, archive="", manifest={}, removed=removed)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        clean(folder, replica_set, params["keep"], check=False)
-        manifest = back_up(*place, login, Path(params["data_path"]), folder)
-        removed = clean(folder, replica_set, params["keep"], check=False)
-    except ScaleoutError as error:
-        module.fail_json(msg=str(error), **error.data())
-    module.exit_json(changed=True, archive=str(folder / manifest["archive"]), manifest=manifest, removed=removed)
+    options = {
+        "data_path": {"type": "path", "required": True},
+        "path": {"type": "path", "required": True},
+        "keep": {"type": "int", "default": 7},
+    }
+    run_module(options, backed_up)
 
 
 if __name__ == "__main__":

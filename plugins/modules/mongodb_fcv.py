@@ -81,15 +81,11 @@ fix:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
-    LOGIN_SPEC,
-    LOGIN_TOGETHER,
-    login_of,
-    seed_of,
-)
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, load_driver
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.compatibility import (
     check_settable,
     check_upgrade,
@@ -98,45 +94,33 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.co
 )
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **LOGIN_SPEC,
-            "upgrade_to": {"type": "str"},
-            "version": {"type": "str"},
-            "wait_timeout": {"type": "int", "default": 60},
-        },
-        required_together=LOGIN_TOGETHER,
-        supports_check_mode=True,
-    )
+def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any]:
     params = module.params
-    missing = load_driver()
-    if missing:
-        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
-    client = None
-    try:
-        client = Client(login_of(params))
-        found = look(client, seed_of(params))
-        if params["upgrade_to"]:
-            check_upgrade(found, params["upgrade_to"])
-        wanted = params["version"] or found.compatibility
-        changed = wanted != found.compatibility
-        if changed:
-            check_settable(found, wanted)
-        if changed and not module.check_mode:
-            set_version(client, found, wanted, params["wait_timeout"])
-    except ScaleoutError as error:
-        module.fail_json(msg=str(error), **error.data())
-    finally:
-        if client:
-            client.close()
+    found = look(client, seed_of(params))
+    if params["upgrade_to"]:
+        check_upgrade(found, params["upgrade_to"])
+    wanted = params["version"] or found.compatibility
+    changed = wanted != found.compatibility
+    if changed:
+        check_settable(found, wanted)
+    if changed and not module.check_mode:
+        set_version(client, found, wanted, params["wait_timeout"])
     before, after = f"{found.compatibility}\n", f"{wanted}\n"
-    module.exit_json(
-        changed=changed,
-        version=wanted,
-        running={name: str(version) for name, version in found.running.items()},
-        diff={"before_header": "feature compatibility version", "before": before, "after": after},
-    )
+    return {
+        "changed": changed,
+        "version": wanted,
+        "running": {name: str(version) for name, version in found.running.items()},
+        "diff": {"before_header": "feature compatibility version", "before": before, "after": after},
+    }
+
+
+def main() -> None:
+    options = {
+        "upgrade_to": {"type": "str"},
+        "version": {"type": "str"},
+        "wait_timeout": {"type": "int", "default": 60},
+    }
+    run_module(options, converged)
 
 
 if __name__ == "__main__":

@@ -207,15 +207,9 @@ fix:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
-    LOGIN_SPEC,
-    LOGIN_TOGETHER,
-    login_of,
-    seed_of,
-)
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver, load_driver
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.replicaset import converge
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.session import Outcome, Session
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.show import differences, plain
@@ -234,51 +228,37 @@ def result_of(outcome: Outcome, name: str) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **LOGIN_SPEC,
-            "replica_set": {"type": "str", "required": True},
-            "members": {"type": "list", "elements": "raw", "required": True},
-            "settings": {"type": "dict", "default": {}},
-            "default_write_concern": {"type": "dict"},
-            "wait_timeout": {"type": "int", "default": 300},
-            "max_lag": {"type": "int", "default": 10},
-            "force": {"type": "bool", "default": False},
-            "lost_members": {"type": "list", "elements": "str", "default": []},
-        },
-        required_together=LOGIN_TOGETHER,
-        supports_check_mode=True,
-    )
+def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any]:
     params = module.params
-    missing = load_driver()
-    if missing and not module.check_mode:
-        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
-    client: Client | NoDriver = NoDriver()
-    try:
-        if not missing:
-            client = Client(login_of(params))
-        wanted = parse_wanted(
-            params["replica_set"], params["members"], params["settings"], params["default_write_concern"]
-        )
-        session = Session(
-            wanted,
-            client,
-            seed_of(params),
-            has_login=bool(params["login_user"]),
-            check=module.check_mode,
-            wait_timeout=params["wait_timeout"],
-            max_lag=params["max_lag"],
-            lost=lost_of(wanted, params["force"], params["lost_members"]),
-        )
-        outcome = converge(session)
-    except ScaleoutError as error:
-        module.fail_json(msg=str(error), **error.data())
-    finally:
-        client.close()
+    wanted = parse_wanted(params["replica_set"], params["members"], params["settings"], params["default_write_concern"])
+    session = Session(
+        wanted,
+        client,
+        seed_of(params),
+        has_login=bool(params["login_user"]),
+        check=module.check_mode,
+        wait_timeout=params["wait_timeout"],
+        max_lag=params["max_lag"],
+        lost=lost_of(wanted, params["force"], params["lost_members"]),
+    )
+    outcome = converge(session)
     for warning in outcome.warnings:
         module.warn(warning)
-    module.exit_json(**result_of(outcome, params["replica_set"]))
+    return result_of(outcome, params["replica_set"])
+
+
+def main() -> None:
+    options = {
+        "replica_set": {"type": "str", "required": True},
+        "members": {"type": "list", "elements": "raw", "required": True},
+        "settings": {"type": "dict", "default": {}},
+        "default_write_concern": {"type": "dict"},
+        "wait_timeout": {"type": "int", "default": 300},
+        "max_lag": {"type": "int", "default": 10},
+        "force": {"type": "bool", "default": False},
+        "lost_members": {"type": "list", "elements": "str", "default": []},
+    }
+    run_module(options, converged, offline=True)
 
 
 if __name__ == "__main__":

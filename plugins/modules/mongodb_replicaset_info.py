@@ -161,43 +161,27 @@ fix:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
-    LOGIN_SPEC,
-    LOGIN_TOGETHER,
-    login_of,
-    seed_of,
-)
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver, load_driver
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.info import read_set
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import UnreachableError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.show import plain
 
 
-def main() -> None:
-    module = AnsibleModule(argument_spec=LOGIN_SPEC, required_together=LOGIN_TOGETHER, supports_check_mode=True)
-    missing = load_driver()
-    if missing and not module.check_mode:
-        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
-    client: Client | NoDriver = NoDriver()
-    found: dict[str, Any] = {}
-    try:
-        if not missing:
-            client = Client(login_of(module.params))
-        seed = seed_of(module.params)
-        seen = client.look(seed)
-        if seen.state == "silent" and not module.check_mode:
-            raise UnreachableError(f"no answer: {seen.cause}", seed, "see that mongod runs there")
-        if seen.state == "member":
-            found = read_set(client, seed)
-    except ScaleoutError as error:
-        module.fail_json(msg=str(error), **error.data())
-    finally:
-        client.close()
+def told(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any]:
+    seed = seed_of(module.params)
+    seen = client.look(seed)
+    if seen.state == "silent" and not module.check_mode:
+        raise UnreachableError(f"no answer: {seen.cause}", seed, "see that mongod runs there")
     if seen.state == "silent":
         module.warn(f"{seed} does not answer: {seen.cause}")
-    module.exit_json(changed=False, state=seen.state, **plain(found))
+    found = read_set(client, seed) if seen.state == "member" else {}
+    return {"changed": False, "state": seen.state, **plain(found)}
+
+
+def main() -> None:
+    run_module({}, told, offline=True)
 
 
 if __name__ == "__main__":

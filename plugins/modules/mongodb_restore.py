@@ -91,10 +91,11 @@ fix:
 """
 
 from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import load_driver
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.restore import (
     check_archive,
     prepare,
@@ -103,34 +104,29 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.re
 )
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "archive": {"type": "path", "required": True},
-            "path": {"type": "path", "required": True},
-            "program": {"type": "path", "required": True},
-            "storage": {"type": "dict", "default": {}},
-            "user": {"type": "str", "default": "mongodb"},
-            "admin_user": {"type": "str", "required": True},
-            "admin_password": {"type": "str", "required": True, "no_log": True},
-        },
-        supports_check_mode=True,
-    )
+def restored(module: AnsibleModule, _client: Client | NoDriver) -> dict[str, Any]:
     params = module.params
-    missing = load_driver()
-    if missing:
-        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
     archive, target = Path(params["archive"]), Path(params["path"])
-    try:
-        manifest = read_manifest(archive)
-        check_archive(archive, manifest, params["program"])
-        if not module.check_mode:
-            unpack(archive, target, params["user"])
-            admin = (params["admin_user"], params["admin_password"])
-            prepare(params["program"], target, params["storage"], params["user"], admin)
-    except ScaleoutError as error:
-        module.fail_json(msg=str(error), **error.data())
-    module.exit_json(changed=True, manifest=manifest)
+    manifest = read_manifest(archive)
+    check_archive(archive, manifest, params["program"])
+    if not module.check_mode:
+        unpack(archive, target, params["user"])
+        admin = (params["admin_user"], params["admin_password"])
+        prepare(params["program"], target, params["storage"], params["user"], admin)
+    return {"changed": True, "manifest": manifest}
+
+
+def main() -> None:
+    options = {
+        "archive": {"type": "path", "required": True},
+        "path": {"type": "path", "required": True},
+        "program": {"type": "path", "required": True},
+        "storage": {"type": "dict", "default": {}},
+        "user": {"type": "str", "default": "mongodb"},
+        "admin_user": {"type": "str", "required": True},
+        "admin_password": {"type": "str", "required": True, "no_log": True},
+    }
+    run_module(options, restored, login=False)
 
 
 if __name__ == "__main__":

@@ -92,53 +92,37 @@ fix:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
-    LOGIN_SPEC,
-    LOGIN_TOGETHER,
-    login_of,
-    seed_of,
-)
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver, load_driver
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.stepdown import StepDown
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "stepdown_secs": {"type": "int", "default": 60},
+    "secondary_catch_up_secs": {"type": "int", "default": 10},
+    "force": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 60},
+}
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **LOGIN_SPEC,
-            "stepdown_secs": {"type": "int", "default": 60},
-            "secondary_catch_up_secs": {"type": "int", "default": 10},
-            "force": {"type": "bool", "default": False},
-            "wait_timeout": {"type": "int", "default": 60},
-        },
-        required_together=LOGIN_TOGETHER,
-        supports_check_mode=True,
-    )
-    params = module.params
-    missing = load_driver()
-    if missing and not module.check_mode:
-        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
-    client: Client | NoDriver = NoDriver()
-    try:
-        if not missing:
-            client = Client(login_of(params))
-        own = {name: params[name] for name in ("stepdown_secs", "secondary_catch_up_secs", "force", "wait_timeout")}
-        done = StepDown(client, seed_of(params), check=module.check_mode, **own).run()
-    except ScaleoutError as error:
-        module.fail_json(msg=str(error), **error.data())
-    finally:
-        client.close()
+
+def stepped_down(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any]:
+    own = {name: module.params[name] for name in OPTIONS}
+    done = StepDown(client, seed_of(module.params), check=module.check_mode, **own).run()
     for warning in done.warnings:
         module.warn(warning)
     before, after = {"primary": done.old_primary}, {"primary": done.primary}
-    module.exit_json(
-        changed=done.changed,
-        old_primary=done.old_primary,
-        primary=done.primary,
-        diff={"before": before, "after": after} if done.changed else {},
-    )
+    return {
+        "changed": done.changed,
+        "old_primary": done.old_primary,
+        "primary": done.primary,
+        "diff": {"before": before, "after": after} if done.changed else {},
+    }
+
+
+def main() -> None:
+    run_module(OPTIONS, stepped_down, offline=True)
 
 
 if __name__ == "__main__":

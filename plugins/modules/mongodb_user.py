@@ -131,15 +131,10 @@ fix:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.argspec import (
-    LOGIN_SPEC,
-    LOGIN_TOGETHER,
-    login_of,
-    seed_of,
-)
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver, load_driver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.users import Change, User, Users, parse_users
 
 
@@ -160,6 +155,27 @@ def difference(change: Change) -> dict[str, Any]:
     return {"before": change.before, "after": change.after, "before_header": label, "after_header": label}
 
 
+def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any]:
+    params = module.params
+    users = parse_users(params["users"])
+    task = Users(
+        users,
+        client,
+        seed_of(params),
+        first=first_of(users, params),
+        check=module.check_mode,
+        wait_timeout=params["wait_timeout"],
+    )
+    changes = task.converge()
+    for warning in task.warnings:
+        module.warn(warning)
+    return {
+        "changed": bool(changes),
+        "changes": [{"user": change.user.label, "command": change.command} for change in changes],
+        "diff": [difference(change) for change in changes],
+    }
+
+
 def main() -> None:
     user_spec = {
         "name": {"type": "str", "required": True},
@@ -168,45 +184,12 @@ def main() -> None:
         "roles": {"type": "list", "elements": "raw"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
-    module = AnsibleModule(
-        argument_spec={
-            **LOGIN_SPEC,
-            "users": {"type": "list", "elements": "dict", "required": True, "options": user_spec},
-            "first_user": {"type": "bool", "default": False},
-            "wait_timeout": {"type": "int", "default": 60},
-        },
-        required_together=LOGIN_TOGETHER,
-        supports_check_mode=True,
-    )
-    params = module.params
-    missing = load_driver()
-    if missing and not module.check_mode:
-        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
-    client: Client | NoDriver = NoDriver()
-    try:
-        if not missing:
-            client = Client(login_of(params))
-        users = parse_users(params["users"])
-        task = Users(
-            users,
-            client,
-            seed_of(params),
-            first=first_of(users, params),
-            check=module.check_mode,
-            wait_timeout=params["wait_timeout"],
-        )
-        changes = task.converge()
-    except ScaleoutError as error:
-        module.fail_json(msg=str(error), **error.data())
-    finally:
-        client.close()
-    for warning in task.warnings:
-        module.warn(warning)
-    module.exit_json(
-        changed=bool(changes),
-        changes=[{"user": change.user.label, "command": change.command} for change in changes],
-        diff=[difference(change) for change in changes],
-    )
+    options = {
+        "users": {"type": "list", "elements": "dict", "required": True, "options": user_spec},
+        "first_user": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "int", "default": 60},
+    }
+    run_module(options, converged, offline=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import re
 import socket
 import traceback
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PASSING
@@ -186,6 +186,23 @@ class Client:
         if isinstance(error, errors.ConnectionFailure):
             return UnreachableError(text, address)
         return ScaleoutError(text, address)
+
+
+class Commands(Protocol):
+    """What of the client is needed where commands are sent."""
+
+    def command(self, address: str, name: str, value: Any = 1, login: bool = True, **more: Any) -> dict[str, Any]:
+        """Run one command on one member."""
+
+    def look(self, address: str) -> Seen:
+        """Ask one address what it is."""
+
+
+class Logins(Commands, Protocol):
+    """And where passwords are tried."""
+
+    def accepts(self, address: str, user: str, password: str, database: str) -> bool:
+        """Whether this user can log in with this password."""
 
 
 class NoDriver:

@@ -8,31 +8,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Commands
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
     FIELDS,
     SETTINGS,
     Config,
     Member,
-    Seen,
     normalise,
     unmarked,
 )
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.wanted import complete_write_concern
 
 PRIMARY = 1
-
-
-class Commands(Protocol):
-    """What of the client is needed here."""
-
-    def command(self, address: str, name: str, value: Any = 1, login: bool = True, **more: Any) -> dict[str, Any]:
-        """Run one command on one member."""
-
-    def look(self, address: str) -> Seen:
-        """Ask one address what it is."""
 
 
 def members_of(config: Config) -> list[dict[str, Any]]:

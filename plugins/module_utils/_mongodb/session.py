@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import UNAUTHORIZED
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import UNAUTHORIZED, Commands
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PASSING, PAUSE
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
     Config,
@@ -27,16 +27,6 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
     normalise,
 )
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.wanted import complete_write_concern
-
-
-class Commands(Protocol):
-    """What of the client is needed here."""
-
-    def command(self, address: str, name: str, value: Any = 1, login: bool = True, **more: Any) -> dict[str, Any]:
-        """Run one command on one member."""
-
-    def look(self, address: str) -> Seen:
-        """Ask one address what it is."""
 
 
 @dataclass

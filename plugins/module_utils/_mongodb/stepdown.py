@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import UNAUTHORIZED
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import UNAUTHORIZED, Commands
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PASSING, PAUSE
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.info import Commands, lags
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.info import lags
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
     Config,
     ServerError,

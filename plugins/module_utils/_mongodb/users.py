@@ -10,20 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import UNAUTHORIZED
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PASSING
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import UNAUTHORIZED, Logins
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PASSING, PAUSE
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
     LoginRefusedError,
-    Seen,
     ServerError,
     UnreachableError,
 )
 
 USER_EXISTS = 51003
-PAUSE = 0.5
 WRITE_CONCERN = {"w": "majority", "wtimeout": 30000}
 
 
@@ -104,25 +102,12 @@ def make_change(user: User, live: dict[str, Any] | None, password_fits: bool) ->
     return Change(user, "updateUser", arguments, before, after) if arguments else None
 
 
-class Commands(Protocol):
-    """What of the client is needed here."""
-
-    def command(self, address: str, name: str, value: Any = 1, login: bool = True, **more: Any) -> dict[str, Any]:
-        """Run one command on one member."""
-
-    def look(self, address: str) -> Seen:
-        """Ask one address what it is."""
-
-    def accepts(self, address: str, user: str, password: str, database: str) -> bool:
-        """Whether this user can log in with this password."""
-
-
 @dataclass
 class Users:
     """One task on the users of one set, or of a single server."""
 
     users: list[User]
-    client: Commands
+    client: Logins
     seed: str
     # The user that shall log in, while nobody may exist yet.
     first: User | None = None

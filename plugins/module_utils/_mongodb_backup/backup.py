@@ -22,6 +22,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.mo
     SUFFIX,
     expired,
     only_journal_changed,
+    waiting_writers,
 )
 
 CHUNK = 1 << 20
@@ -129,6 +130,13 @@ def facts(host: str, port: int, login: Login) -> dict[str, Any]:
             "version": client.admin.command("buildInfo")["version"],
             "feature_compatibility_version": compatibility["featureCompatibilityVersion"]["version"],
         }
+
+
+def lock_warning(host: str, port: int, login: Login) -> str:
+    """Who will wait while the member is locked; empty where nobody does."""
+    with connect(host, port, login) as client:
+        config = client.admin.command("replSetGetConfig")["config"]
+        return waiting_writers(config, client.admin.command("replSetGetStatus"), client.admin.command("hello")["me"])
 
 
 def pack(data: Path, target: Path) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Commands
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PAUSE
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.model import (
     Version,
     parse_version,
@@ -20,14 +21,6 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.mo
 
 # From it on the server wants to be told that the way back is closed.
 CONFIRMED_FROM = Version(7, 0, 0)
-PAUSE = 0.5
-
-
-class Commands(Protocol):
-    """What of the client is needed here."""
-
-    def command(self, address: str, name: str, value: Any = 1, login: bool = True, **more: Any) -> dict[str, Any]:
-        """Run one command on one member."""
 
 
 @dataclass(frozen=True)

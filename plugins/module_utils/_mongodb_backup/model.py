@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 
 SUFFIX = ".tar.zst"
+PRIMARY, SECONDARY = 1, 2
 SERIES = ("4.4", "5.0", "6.0", "7.0", "8.0")
 
 
@@ -44,6 +45,24 @@ def expired(names: list[str], replica_set: str, keep: int) -> list[str]:
     """Of the archives of this set all but the newest; their names are in the order of time."""
     pattern = re.compile(rf"{re.escape(replica_set)}-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}")
     return sorted(name for name in names if pattern.fullmatch(name))[:-keep]
+
+
+def waiting_writers(config: dict[str, Any], status: dict[str, Any], locked: str) -> str:
+    """Whose writes wait while this member is locked, and why; empty where they go on."""
+    healthy = {one["name"]: one["state"] for one in status["members"] if one.get("health") == 1}
+    if healthy.get(locked) == PRIMARY:
+        return "it is the primary: all writers wait while it is locked"
+    voters = [member for member in config["members"] if member.get("votes", 1)]
+    with_data = [member["host"] for member in voters if not member.get("arbiterOnly")]
+    needed = min(len(voters) // 2 + 1, len(with_data))
+    left = [name for name in with_data if name != locked and healthy.get(name) in (PRIMARY, SECONDARY)]
+    if len(left) >= needed:
+        return ""
+    return (
+        f"writers that ask for w: majority wait while it is locked: that needs {needed} voting members with data, and"
+        f" {', '.join(left) or 'none'} is left; a third one, or a hidden one without a vote, makes a backup"
+        " that nobody notices"
+    )
 
 
 def only_journal_changed(said: str) -> bool:

@@ -17,9 +17,16 @@ TrafficOn = Callable[..., AbstractContextManager[Traffic]]
 FULL = os.environ.get("SCALEOUT_FULL") == "1"
 # They take long: ./test --full runs them, so nothing is skipped for good.
 LONG = pytest.mark.skipif(not FULL, reason="part of the full run only")
-WITH_AND_WITHOUT = pytest.mark.parametrize(
-    "authentication", [pytest.param(False, marks=LONG, id="open"), pytest.param(True, id="authentication")]
-)
+
+
+def with_and_without(*of_open: pytest.MarkDecorator) -> pytest.MarkDecorator:
+    open_to_all = pytest.param(False, marks=of_open, id="open")
+    return pytest.mark.parametrize("authentication", [open_to_all, pytest.param(True, id="authentication")])
+
+
+WITH_AND_WITHOUT = with_and_without(LONG)
+# For the cheap ones, so that both are in every run.
+ALWAYS_WITH_AND_WITHOUT = with_and_without()
 
 
 def done(result: dict[str, Any]) -> list[str]:

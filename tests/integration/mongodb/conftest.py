@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.mongodb.mongods import Mongod, Start, mongod_program
-from tests.integration.mongodb.traffic import Traffic, traffic_on
+from tests.integration.mongodb.traffic import HANDED_OVER, Traffic, traffic_on
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,9 @@ def traffic(record_property: Callable[[str, Any], None]) -> Callable[..., Abstra
     """A writer and a reader for the time of a change; what they saw stands in the report of the tests."""
 
     @contextmanager
-    def run(servers: list[Mongod], login: dict[str, Any] | None = None, elections: float = 2) -> Iterator[Traffic]:
+    def run(
+        servers: list[Mongod], login: dict[str, Any] | None = None, elections: float = HANDED_OVER
+    ) -> Iterator[Traffic]:
         with traffic_on(servers, login or {}, elections) as running:
             yield running
         for name, value in running.figures().items():

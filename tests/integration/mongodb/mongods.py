@@ -58,12 +58,15 @@ class Mongod:
         keyfile: Path | None = None,
         ipv6: bool = False,
         tls: Path | None = None,
+        bind: str = "",
     ) -> None:
         self.program = program
         self.folder = folder
         self.replica_set = replica_set
         self.keyfile = keyfile
         self.ipv6 = ipv6
+        # More addresses to listen at.
+        self.bind = bind
         # A folder with server.pem and ca.pem.
         self.tls = tls
         self.port = free_port()
@@ -77,8 +80,8 @@ class Mongod:
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         command = [self.program, "--dbpath", str(data), "--logpath", str(self.folder / "log"), "--logappend"]
-        bound = f"127.0.0.1,{HOST}" + (",::1" if self.ipv6 else "")
-        command += ["--port", str(self.port), "--bind_ip", bound, "--unixSocketPrefix", str(self.folder)]
+        bound = dict.fromkeys(["127.0.0.1", HOST, *(["::1"] if self.ipv6 else []), *filter(None, self.bind.split(","))])
+        command += ["--port", str(self.port), "--bind_ip", ",".join(bound), "--unixSocketPrefix", str(self.folder)]
         command += [
             "--wiredTigerCacheSizeGB",
             "0.25",
@@ -254,22 +257,23 @@ def identities(servers: list[Mongod], login: dict[str, str] | None = None) -> se
 
 
 def configs_over_time(servers: list[Mongod]) -> list[dict[str, Any]]:
-    """Every configuration of the set that was in use, as the logs tell, each once and in order."""
-    found: dict[int, dict[str, Any]] = {}
+    """Every configuration of the set that was in use, as the logs tell, each once and in the order of time.
+
+    A version is no name of one: two terms may share it, and a forced configuration, which has no term, may skip
+    thousands.
+    """
+    found: dict[tuple[int, int], tuple[str, dict[str, Any]]] = {}
     for server in servers:
         for line in (server.folder / "log").read_text().splitlines():
             if '"New replica set config in use"' in line:
-                config = json.loads(line)["attr"]["config"]
-                # An election writes the same version again, with its term.
-                found[config["version"]] = config
-    return [found[version] for version in sorted(found)]
+                said = json.loads(line)
+                config = said["attr"]["config"]
+                key, at = (config["version"], config.get("term", -1)), said["t"]["$date"]
+                if key not in found or at < found[key][0]:
+                    found[key] = (at, config)
+    return [config for _at, config in sorted(found.values(), key=lambda one: (one[0], one[1]["version"]))]
 
 
 def votes_over_time(server: Mongod) -> list[int]:
     """How many voted after each change of the set, as its log tells."""
-    voters: dict[int, int] = {}
-    for line in (server.folder / "log").read_text().splitlines():
-        if '"New replica set config in use"' in line:
-            config = json.loads(line)["attr"]["config"]
-            voters[config["version"]] = sum(member["votes"] for member in config["members"])
-    return [voters[version] for version in sorted(voters)]
+    return [sum(member["votes"] for member in config["members"]) for config in configs_over_time([server])]

@@ -69,7 +69,8 @@ def test_fractions_are_refused_and_numbers_kept(start: Start) -> None:
     assert "heartbeatTimeoutSecs must be a whole number" in refused["msg"]
     assert config_of(servers[0]) == before
     # Each whole number is stored as it is, at both ends: the next call finds no difference.
-    for settings in ({"heartbeatTimeoutSecs": 1, "electionTimeoutMillis": 2**31 - 1}, {"catchUpTakeoverDelayMillis": -1}):
+    ends = {"heartbeatTimeoutSecs": 1, "electionTimeoutMillis": 2**31 - 1, "catchUpTakeoverDelayMillis": -1}
+    for settings in (ends, {"catchUpTimeoutMillis": 0}):
         assert done(replica_set(servers[0], servers, settings=settings))
         assert not done(replica_set(servers[0], servers, settings=settings))
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.mongodb.changes import (
+    ALWAYS_WITH_AND_WITHOUT,
     FULL,
     LONG,
-    WITH_AND_WITHOUT,
     TrafficOn,
     assert_one_vote_at_a_time,
     config_of,
@@ -30,7 +34,7 @@ def ids_of(config: dict[str, Any]) -> dict[str, int]:
     return {member["host"]: member["_id"] for member in config["members"]}
 
 
-@WITH_AND_WITHOUT
+@ALWAYS_WITH_AND_WITHOUT
 def test_hosts_are_renamed_in_place(start: Start, keyfile: Path, traffic: TrafficOn, authentication: bool) -> None:
     servers = start(3, keyfile=keyfile if authentication else None)
     login = ADMIN if authentication else {}
@@ -42,6 +46,40 @@ def test_hosts_are_renamed_in_place(start: Start, keyfile: Path, traffic: Traffi
     assert ids_of(after) == {f"127.0.0.1:{server.port}": number for number, server in enumerate(servers)}
     assert list(ids_of(before).values()) == list(ids_of(after).values())
     assert len([step for step in steps if "127.0.0.1" in step and "localhost" in step]) == 3
+
+
+def names_of_this_machine() -> list[str]:
+    """Its host name, and its full one if it has any, as far as they lead to an address of it."""
+    found = []
+    for name in dict.fromkeys((socket.gethostname().lower(), socket.getfqdn().lower())):
+        with contextlib.suppress(OSError):
+            address = socket.gethostbyname(name)
+            if name != "localhost" and (address == HOST or address.startswith("127.")):
+                found.append(name)
+    return found
+
+
+def test_names_that_really_resolve(start: Start) -> None:
+    """The machine's own names: a process is known under each, whatever the configuration calls it."""
+    names = names_of_this_machine()
+    if not names:
+        pytest.skip("this machine cannot resolve its own name to itself")
+    servers = start(2, bind=",".join({socket.gethostbyname(name) for name in names}))
+    done(replica_set(servers[0], servers))
+    before = ids_of(config_of(servers[0]))
+    for name in names:
+        called = [f"{name}:{server.port}" for server in servers]
+        assert len(four_beats(servers[1], called)) == 2
+        config = config_of(servers[0])
+        assert ids_of(config) == dict(zip(called, before.values()))
+        # The same names as people write them, and through another way to the same process.
+        assert not done(replica_set(servers[0], [one.upper() for one in called], login_host=name))
+        short = name.partition(".")[0]
+        if short in names:
+            assert not done(replica_set(servers[0], [f"{short}:{server.port}" for server in servers]))
+    assert len(four_beats(servers[0], servers)) == 2
+    twice = replica_set(servers[0], [*servers, f"{names[0]}:{servers[0].port}"])
+    assert f"{servers[0].address} is the same process" in twice["msg"]
 
 
 @LONG

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.errors import WTimeoutError
+from pymongo.write_concern import WriteConcern
 
 from tests.integration.mongodb.mongods import REPOSITORY, Mongod, Start, replica_set, run_module, wait_for
 
@@ -152,3 +154,31 @@ def test_feature_compatibility(member: Mongod) -> None:
     assert ask(version="6.0")["changed"]
     assert not ask(version="6.0")["changed"]
     assert "not all members run 7.0" in ask(version="7.0")["what"]
+
+
+def writes_reach_a_majority(server: Mongod) -> bool:
+    with server.client() as client:
+        things = client.shop.get_collection("things", write_concern=WriteConcern(w="majority", wtimeout=2000))
+        try:
+            things.insert_one({})
+        except WTimeoutError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize(("count", "waits"), [(2, True), (3, False)])
+def test_who_waits_for_a_backup_is_told(start: Start, tmp_path: Path, count: int, waits: bool) -> None:
+    servers = start(count)
+    assert not replica_set(servers[0], servers).get("failed")
+    primary = next(server for server in servers if server.hello()["isWritablePrimary"])
+    secondary = next(server for server in servers if server is not primary)
+    for check in (True, False):
+        said = str(back_up(secondary, tmp_path / "backups", check=check).get("warnings", ""))
+        assert ("writers that ask for w: majority wait" in said) is waits
+    assert "all writers wait" in str(back_up(primary, tmp_path / "backups", check=True)["warnings"])
+    # What was said is so.
+    assert writes_reach_a_majority(primary)
+    secondary.ask("fsync", lock=True)
+    assert writes_reach_a_majority(primary) is not waits
+    secondary.ask("fsyncUnlock")
+    assert writes_reach_a_majority(primary)

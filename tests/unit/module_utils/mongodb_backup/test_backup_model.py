@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.compatibility import (
@@ -19,6 +21,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.mo
     only_journal_changed,
     parse_version,
     upgrade_problem,
+    waiting_writers,
 )
 
 
@@ -112,3 +115,34 @@ JOURNAL = "tar: ./journal/WiredTigerLog.0000000003: file changed as we read it"
 )
 def test_only_the_journal_changes_under_the_lock(said: str, is_whole: bool) -> None:
     assert only_journal_changed(said) == is_whole
+
+
+def one(name: str, **more: Any) -> dict[str, Any]:
+    return {"host": name, **more}
+
+
+ARBITER = {"arbiterOnly": True}
+SPARE = {"votes": 0, "hidden": True}
+
+
+@pytest.mark.parametrize(
+    ("members", "unwell", "locked", "expected"),
+    [
+        ([one("a"), one("b"), one("c")], [], "c", ""),
+        ([one("a"), one("b"), one("c")], [], "a", "it is the primary: all writers wait"),
+        ([one("a"), one("b"), one("c")], ["b"], "c", "needs 2 voting members with data, and a is left"),
+        ([one("a"), one("b")], [], "b", "needs 2 voting members with data, and a is left"),
+        ([one("a"), one("b"), one("c", **ARBITER)], [], "b", "needs 2 voting members with data, and a is left"),
+        ([one("a"), one("b"), one("c", **SPARE)], [], "c", ""),
+        ([one("a"), one("b", **ARBITER), one("c", **SPARE)], [], "c", ""),
+        ([one("a"), one("b"), one("c"), one("d", **ARBITER)], [], "b", "needs 3 voting members with data, and a, c is"),
+    ],
+)
+def test_whose_writes_wait(members: list[dict[str, Any]], unwell: list[str], locked: str, expected: str) -> None:
+    states = [
+        {"name": member["host"], "health": 1, "state": 3 if member["host"] in unwell else 2 if number else 1}
+        for number, member in enumerate(members)
+    ]
+    said = waiting_writers({"members": members}, {"members": states}, locked)
+    assert expected in said
+    assert bool(said) is bool(expected)

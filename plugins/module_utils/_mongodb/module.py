@@ -3,14 +3,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: may change without notice.
+# What every module of MongoDB has around its own work: the options of the login, the driver, the client, errors.
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Login
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import (
+    Client,
+    Login,
+    NoDriver,
+    load_driver,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import normalise
 
 # Documented in doc_fragments/mongodb_login.py.
@@ -38,6 +46,31 @@ TLS_FILES = {
     "tls_certificate_key_file": "tlsCertificateKeyFile",
 }
 LOGIN_TOGETHER = [["login_user", "login_password"]]
+
+# The work of a module: from its options, by way of the client, to its result.
+Work = Callable[[AnsibleModule, "Client | NoDriver"], "dict[str, Any]"]
+
+
+def run_module(options: dict[str, Any], work: Work, login: bool = True, offline: bool = False) -> None:
+    """Run it. What can work `offline` may do so in check mode on a host where PyMongo is yet to be installed."""
+    module = AnsibleModule(
+        argument_spec={**(LOGIN_SPEC if login else {}), **options},
+        required_together=LOGIN_TOGETHER if login else [],
+        supports_check_mode=True,
+    )
+    missing = load_driver()
+    if missing and not (offline and module.check_mode):
+        module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
+    client: Client | NoDriver = NoDriver()
+    try:
+        if login and not missing:
+            client = Client(login_of(module.params))
+        result = work(module, client)
+    except ScaleoutError as error:
+        module.fail_json(msg=str(error), **error.data())
+    finally:
+        client.close()
+    module.exit_json(**result)
 
 
 def login_of(params: dict[str, Any]) -> Login:
