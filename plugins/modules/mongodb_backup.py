@@ -16,7 +16,9 @@ description:
     writers wait.
   - With two voting members that hold data, and so with an arbiter beside them too, no write reaches a majority while one of them is locked.
     Writers that ask for C(w=majority), the default of most sets, wait then, or fail after their C(wtimeout). A warning says so before the
-    lock, also in check mode. With three such members, or when a hidden one without a vote is backed up, nobody waits.
+    lock, also in check mode. With three such members, or when a hidden one without a vote is backed up, nobody waits, unless others copy from
+    the locked one; these look for another source after half a minute, and O(scaleout.webapp.mongodb_replicaset#module:settings) with
+    C(chainingAllowed) false keeps them from it.
   - Beside the archive is a manifest with its checksum, its versions and the point in time; an archive without a manifest is not whole.
   - Every run makes an archive.
 options:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import socket
+import struct
 import traceback
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -26,6 +27,9 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 60
+HEADER_BYTES = 16
+OP_MSG = 2013
+MAX_BYTES = 48_000_000
 
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
@@ -40,6 +44,25 @@ def load_driver() -> str | None:
     except ImportError:
         return traceback.format_exc()
     return None
+
+
+def say_hello(address: str) -> dict[str, Any]:
+    """One question and one answer (OP_MSG), where the driver has three connections and two threads for each server."""
+    import bson
+
+    body = struct.pack("<iB", 0, 0) + bson.encode({"hello": 1, "$db": "admin"})
+    with socket.create_connection(split_address(address), CONNECT_SECONDS) as connection:
+        connection.sendall(struct.pack("<4i", HEADER_BYTES + len(body), 1, 0, OP_MSG) + body)
+        with connection.makefile("rb") as stream:
+            header = stream.read(HEADER_BYTES)
+            size = struct.unpack("<4i", header)[0] if len(header) == HEADER_BYTES else 0
+            answer = stream.read(size - HEADER_BYTES) if HEADER_BYTES < size <= MAX_BYTES else b""
+    if not answer or len(answer) < size - HEADER_BYTES:
+        raise ConnectionError("it closed the connection, or does not speak as MongoDB does")
+    hello: dict[str, Any] = bson.decode(answer[5:])
+    if hello.get("ok") != 1:
+        raise ConnectionError(hello.get("errmsg", "it does not say hello"))
+    return hello
 
 
 @dataclass(frozen=True)
@@ -102,12 +125,10 @@ class Client:
 
     def look(self, address: str) -> Seen:
         """What the server at this address is, as far as it tells without a login."""
-        # A connection that was kept may have been closed meanwhile, by an election or a restart.
-        kept = (address, False) in self._open
         try:
-            hello = self.command(address, "hello", login=False)
+            hello = self._hello(address)
         except UnreachableError as error:
-            return self.look(address) if kept else Seen(address, "silent", cause=error.what)
+            return Seen(address, "silent", cause=error.what)
         process = hello.get("topologyVersion", {}).get("processId")
         if not hello.get("setName"):
             state = self._without_set(address) if hello.get("isreplicaset") else "standalone"
@@ -124,6 +145,22 @@ class Client:
             me=normalise(hello["me"]) if hello.get("me") else "",
             arbiter=bool(hello.get("arbiterOnly")),
         )
+
+    def _hello(self, address: str) -> dict[str, Any]:
+        """What strangers are told. Without TLS it is asked without the driver, which takes several times as long."""
+        if not self.login.tls:
+            try:
+                return say_hello(address)
+            except OSError as error:
+                raise UnreachableError(error.strerror or str(error), address) from error
+        kept = (address, False) in self._open
+        try:
+            return self.command(address, "hello", login=False)
+        except UnreachableError:
+            # A connection that was kept may have been closed meanwhile, by an election or a restart.
+            if not kept:
+                raise
+            return self.command(address, "hello", login=False)
 
     def _without_set(self, address: str) -> str:
         """A member that was removed from its set says the same hello as one that was never in any."""

@@ -55,13 +55,20 @@ def waiting_writers(config: dict[str, Any], status: dict[str, Any], locked: str)
     voters = [member for member in config["members"] if member.get("votes", 1)]
     with_data = [member["host"] for member in voters if not member.get("arbiterOnly")]
     needed = min(len(voters) // 2 + 1, len(with_data))
-    left = [name for name in with_data if name != locked and healthy.get(name) in (PRIMARY, SECONDARY)]
+    # Who copies from it has nothing to copy meanwhile, and looks for another source only after half a minute.
+    sources = {one["name"]: one.get("syncSourceHost", "") for one in status["members"] if one["state"] != PRIMARY}
+    stuck = {locked}
+    while more := {name for name, source in sources.items() if source in stuck} - stuck:
+        stuck |= more
+    left = [name for name in with_data if name not in stuck and healthy.get(name) in (PRIMARY, SECONDARY)]
     if len(left) >= needed:
         return ""
+    chained = ", ".join(sorted(stuck - {locked}))
     return (
         f"writers that ask for w: majority wait while it is locked: that needs {needed} voting members with data, and"
-        f" {', '.join(left) or 'none'} is left; a third one, or a hidden one without a vote, makes a backup"
-        " that nobody notices"
+        f" {', '.join(left) or 'none'} is left"
+        + (f", since {chained} copies from it" if chained else "")
+        + "; a third one, or a hidden one without a vote, makes a backup that nobody notices"
     )
 
 

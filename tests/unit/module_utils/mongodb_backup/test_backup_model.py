@@ -146,3 +146,15 @@ def test_whose_writes_wait(members: list[dict[str, Any]], unwell: list[str], loc
     said = waiting_writers({"members": members}, {"members": states}, locked)
     assert expected in said
     assert bool(said) is bool(expected)
+
+
+def test_who_copies_from_the_locked_one_waits_with_it() -> None:
+    members = [one(name) for name in "abcde"]
+    states = [{"name": name, "health": 1, "state": 1 if name == "a" else 2, "syncSourceHost": "a"} for name in "abcde"]
+    assert waiting_writers({"members": members}, {"members": states}, "b") == ""
+    states[2]["syncSourceHost"] = "b"
+    assert waiting_writers({"members": members}, {"members": states}, "b") == ""
+    states[3]["syncSourceHost"] = "c"
+    assert "and a, e is left, since c, d copies from it" in waiting_writers(
+        {"members": members}, {"members": states}, "b"
+    )
