@@ -20,6 +20,8 @@ MAX_VOTERS = 7
 MAX_ID = 255
 # Where nothing is noted any up to this one may have been given; some have to be left.
 ASSUMED_ID = 191
+# As many changes of somebody else's are allowed for: a forced configuration skips thousands of versions.
+MAX_UNSEEN = 16
 
 # Tag of a member between joining and having its vote and priority: a run that died half-way is taken up by the next.
 JOINING = "scaleout_webapp_joining"
@@ -216,10 +218,13 @@ class Config:
 
         The server keeps no history, but its version only grows: a set begins with numbers below MAX_MEMBERS, and then
         one is given with each version at most. Forced ones skip versions, so this goes no further than ASSUMED_ID.
+        Where numbers are noted, somebody else may have given the next ones with each version since, as rs.add() does.
         """
         ids = frozenset(member.id for member in self.members)
         if self.noted:
-            return ids | self.noted[0]
+            known = ids | self.noted[0]
+            unseen = min(self.version - self.noted[1], MAX_UNSEEN)
+            return known.union(range(max(known) + 1, min(max(known) + unseen, MAX_ID) + 1))
         return frozenset(range(max(*ids, min(self.version + MAX_MEMBERS - 1, ASSUMED_ID)) + 1))
 
     @property

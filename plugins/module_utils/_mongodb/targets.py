@@ -24,8 +24,6 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
     unmarked,
 )
 
-# As many changes of somebody else's are allowed for: a forced configuration skips thousands of versions.
-MAX_UNSEEN = 16
 # The server believes neither of a member that has data.
 FIXED = ("arbiter_only", "build_indexes")
 
@@ -50,13 +48,8 @@ def targets_of(live: Live, wanted: Wanted) -> list[Member]:
 
 
 def _new_id(live: Live, used: set[int]) -> int:
-    """One that no host ever had: above the others as long as there are any, then what is left.
-
-    Somebody else's changes since the last note are allowed for: one number for each version, as rs.add() takes them.
-    """
+    """One that no host ever had: above the others as long as there are any, then what is left."""
     given = live.given | live.config.given | used
-    unseen = live.config.version - live.config.noted[1] if live.config.noted else 0
-    above = max(given) + min(unseen, MAX_UNSEEN) + 1
     left = [number for number in range(MAX_ID + 1) if number not in given]
     if not left:
         raise ScaleoutError(
@@ -65,9 +58,7 @@ def _new_id(live: Live, used: set[int]) -> int:
             f"to begin again with those that no member has now, set the tag {GIVEN_IDS} of a member with data to 0@0,"
             " with rs.reconfig()",
         )
-    if above in left:
-        return above
-    return left[-1] if left[-1] > max(given) else left[0]
+    return max(given) + 1 if max(given) < MAX_ID else left[0]
 
 
 def _replaced(member: Member, wish: WantedMember, live: Live) -> bool:
