@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Without options reads what every member runs, and the feature compatibility version (FCV) of the set.
   - With O(upgrade_to) refuses a version that its members cannot be upgraded to, before anything is installed.
-  - With O(version) sets the FCV, once all members run that version. The way back is then a restore.
+  - With O(version) sets the FCV, once all members run that version. The way back is then a restore. A change that was interrupted is finished.
   - Any member can be asked. Every member with data has to answer by its own address from the host that runs the task.
 options:
   upgrade_to:
@@ -100,17 +100,26 @@ def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
     if params["upgrade_to"]:
         check_upgrade(found, params["upgrade_to"])
     wanted = params["version"] or found.compatibility
-    changed = wanted != found.compatibility
+    changed = bool(params["version"]) and (wanted != found.compatibility or bool(found.pending))
     if changed:
         check_settable(found, wanted)
     if changed and not module.check_mode:
-        set_version(client, found, wanted, params["wait_timeout"])
-    before, after = f"{found.compatibility}\n", f"{wanted}\n"
+        set_version(client, seed_of(params), found, wanted, params["wait_timeout"])
+    half_way = f", on the way to {found.pending}" if found.pending else ""
+    if half_way and not changed:
+        module.warn(
+            f"The feature compatibility version is {found.compatibility}{half_way}: set it again to finish that."
+        )
+    before = f"{found.compatibility}{half_way}\n"
     return {
         "changed": changed,
         "version": wanted,
         "running": {name: str(version) for name, version in found.running.items()},
-        "diff": {"before_header": "feature compatibility version", "before": before, "after": after},
+        "diff": {
+            "before_header": "feature compatibility version",
+            "before": before,
+            "after": f"{wanted}\n" if changed else before,
+        },
     }
 
 

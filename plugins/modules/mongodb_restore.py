@@ -21,7 +21,10 @@ options:
     type: path
     required: true
   path:
-    description: The folder to make. One that is there is replaced.
+    description:
+      - The folder to make. It may be there when it is empty, or when an earlier run of this module has made it; it is replaced then.
+      - The file C(scaleout-restore.json) in it tells that. Delete that file when you put the folder in place of the data, so that it is never
+        taken for a prepared one.
     type: path
     required: true
   program:
@@ -97,7 +100,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.restore import (
+    alone,
     check_archive,
+    check_target,
     prepare,
     read_manifest,
     unpack,
@@ -108,11 +113,13 @@ def restored(module: AnsibleModule, _client: Client | NoDriver) -> dict[str, Any
     params = module.params
     archive, target = Path(params["archive"]), Path(params["path"])
     manifest = read_manifest(archive)
-    check_archive(archive, manifest, params["program"])
-    if not module.check_mode:
-        unpack(archive, target, params["user"])
-        admin = (params["admin_user"], params["admin_password"])
-        prepare(params["program"], target, params["storage"], params["user"], admin)
+    with alone(target):
+        check_target(target)
+        check_archive(archive, manifest, params["program"])
+        if not module.check_mode:
+            unpack(archive, target, params["user"])
+            admin = (params["admin_user"], params["admin_password"])
+            prepare(params["program"], target, params["storage"], params["user"], admin)
     return {"changed": True, "manifest": manifest}
 
 

@@ -48,11 +48,12 @@ def look(client: Commands, seed: str) -> Found:
 
 def check_upgrade(found: Found, target: str) -> None:
     """Refuse a version that a member cannot go to."""
-    if found.pending:
+    # Half-way between two a member may go on with a program of the version that it runs, and no other.
+    if found.pending and any(version.series != parse_version(target).series for version in found.running.values()):
         raise ScaleoutError(
             f"a change of the feature compatibility version to {found.pending} has not come to its end",
             found.primary,
-            "set it again, as with mongodb_set_fcv=true and the version that runs",
+            "finish it first: the upgrade playbook with mongodb_set_fcv=true and the version that runs",
         )
     for name, version in found.running.items():
         problem = upgrade_problem(version, found.compatibility, parse_version(target))
@@ -69,13 +70,14 @@ def check_settable(found: Found, wanted: str) -> None:
         )
 
 
-def set_version(client: Commands, found: Found, wanted: str, seconds: float) -> None:
-    """Set it on the primary, and see that it is set."""
+def set_version(client: Commands, seed: str, found: Found, wanted: str, seconds: float) -> None:
+    """Set it on the primary, whoever that is by then. What was interrupted is taken up by the same command."""
     confirm = {"confirm": True} if min(found.running.values()) >= CONFIRMED_FROM else {}
     deadline = time.monotonic() + seconds
     while True:
         try:
-            client.command(found.primary, "setFeatureCompatibilityVersion", wanted, **confirm)
+            primary = client.command(seed, "hello", login=False).get("primary", found.primary)
+            client.command(primary, "setFeatureCompatibilityVersion", wanted, **confirm)
             return
         except ScaleoutError:
             # An election, or a step of somebody else's that is under way; it can be asked for again.

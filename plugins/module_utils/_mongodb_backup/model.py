@@ -107,13 +107,13 @@ def upgrade_problem(running: Version, compatibility: str, target: Version) -> tu
     if target < running:
         return (
             f"it runs {running}, and {target} is older: a downgrade is not done here",
-            "give the version that runs, or a newer one; to go back to older data restore a backup",
+            "give the version that runs, or a newer one with the upgrade playbook; to go back restore a backup",
         )
     following = successor(running.series)
     if target.series != following:
         return (
             f"it runs {running}, and {target} skips a version",
-            f"upgrade to {following} first, one major version at a time"
+            f"upgrade to {following} first, one major version at a time, with the upgrade playbook"
             if following
             else f"no successor of {running.series} is known here",
         )

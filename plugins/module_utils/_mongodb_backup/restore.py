@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -29,6 +30,8 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.mo
 )
 
 USER_NOT_FOUND = 11
+# In a folder that was made here and is not in use yet.
+MARKER = "scaleout-restore.json"
 # What the backup holds beyond its last checkpoint is in its oplog; the shutdown then writes all of it.
 RECOVER = {"recoverFromOplogAsStandalone": True, "takeUnstableCheckpointOnShutdown": True}
 # Nothing may change the data by itself.
@@ -63,10 +66,44 @@ def check_archive(archive: Path, manifest: dict[str, Any], program: str) -> None
         )
 
 
+def check_target(target: Path) -> None:
+    """Refuse a folder with something in it that was not made here, and one that is in use."""
+    if not target.exists():
+        return
+    if any(target.iterdir()) and not (target / MARKER).is_file():
+        raise ScaleoutError(
+            f"it is not empty, and no earlier run has made it (there is no {MARKER} in it)",
+            str(target),
+            "name a folder that is not there yet, or empty it yourself",
+        )
+    lock = target / "mongod.lock"
+    if lock.exists():
+        with lock.open() as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ScaleoutError("a mongod runs with it", str(target), "stop that one first") from error
+
+
+@contextlib.contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """Nobody else prepares data there meanwhile: a run whose connection was cut goes on for a while."""
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ScaleoutError("another restore is at work there", str(target.parent), "wait until it ends") from error
+    finally:
+        os.close(folder)
+
+
 def unpack(archive: Path, target: Path, user: str) -> None:
     """Fill the folder, which is made anew, with the files of the archive."""
-    shutil.rmtree(target, ignore_errors=True)
+    if target.exists():
+        shutil.rmtree(target)
     target.mkdir(mode=0o750)
+    (target / MARKER).write_text(json.dumps({"archive": archive.name}) + "\n")
     with subprocess.Popen(["zstd", "-q", "-d", "-c", str(archive)], stdout=subprocess.PIPE) as zstd:
         done = subprocess.run(["tar", "-C", str(target), "-xf", "-"], stdin=zstd.stdout, check=False)
     if done.returncode or zstd.returncode:

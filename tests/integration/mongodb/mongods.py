@@ -59,6 +59,7 @@ class Mongod:
         ipv6: bool = False,
         tls: Path | None = None,
         bind: str = "",
+        parameters: dict[str, str] | None = None,
     ) -> None:
         self.program = program
         self.folder = folder
@@ -69,6 +70,7 @@ class Mongod:
         self.bind = bind
         # A folder with server.pem and ca.pem.
         self.tls = tls
+        self.parameters = {"diagnosticDataCollectionEnabled": "0", **(parameters or {})}
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -82,14 +84,9 @@ class Mongod:
         command = [self.program, "--dbpath", str(data), "--logpath", str(self.folder / "log"), "--logappend"]
         bound = dict.fromkeys(["127.0.0.1", HOST, *(["::1"] if self.ipv6 else []), *filter(None, self.bind.split(","))])
         command += ["--port", str(self.port), "--bind_ip", ",".join(bound), "--unixSocketPrefix", str(self.folder)]
-        command += [
-            "--wiredTigerCacheSizeGB",
-            "0.25",
-            "--oplogSize",
-            "16",
-            "--setParameter",
-            "diagnosticDataCollectionEnabled=0",
-        ]
+        command += ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "16"]
+        for name, value in self.parameters.items():
+            command += ["--setParameter", f"{name}={value}"]
         if self.ipv6:
             command += ["--ipv6"]
         if self.replica_set:

@@ -82,6 +82,39 @@ def test_a_backup_is_data_again(member: Mongod, program: str, tmp_path: Path) ->
         other.stop()
 
 
+def test_only_its_own_folder_is_replaced(member: Mongod, program: str, tmp_path: Path) -> None:
+    archive = back_up(member, tmp_path / "backups")["archive"]
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "precious").write_text("kept")
+    for check in (True, False):
+        refused = restore(program, archive, theirs, check)
+        assert "no earlier run has made it" in refused["what"]
+        assert refused["where"] == str(theirs)
+    live = restore(program, archive, member.folder / "data")
+    assert "no earlier run has made it" in live["what"]
+    assert (theirs / "precious").read_text() == "kept"
+
+    (theirs / "precious").unlink()
+    assert not restore(program, archive, theirs).get("failed")
+    # As a run that was interrupted leaves it.
+    (theirs / "WiredTiger").unlink()
+    assert not restore(program, archive, theirs).get("failed")
+    assert (theirs / "WiredTiger").exists()
+
+    # Put in use with the mark forgotten in it.
+    other = Mongod(program, tmp_path / "other", "rs9")
+    other.folder.mkdir()
+    theirs.rename(other.folder / "data")
+    try:
+        other.start()
+        used = restore(program, archive, other.folder / "data")
+        assert "a mongod runs with it" in used["what"]
+        assert not replica_set(other, [other], replica_set="rs9").get("failed")
+    finally:
+        other.stop()
+
+
 def test_damaged_archives_are_refused(member: Mongod, program: str, tmp_path: Path) -> None:
     archive = Path(back_up(member, tmp_path / "backups")["archive"])
     manifest = Path(f"{archive}.json")
@@ -183,3 +216,27 @@ def test_who_waits_for_a_backup_is_told(start: Start, tmp_path: Path, count: int
     assert writes_reach_a_majority(primary) is not waits
     secondary.ask("fsyncUnlock")
     assert writes_reach_a_majority(primary)
+
+
+def test_an_interrupted_change_of_compatibility_is_finished(start: Start) -> None:
+    (server,) = start(1, parameters={"enableTestCommands": "1"})
+    assert not replica_set(server, [server]).get("failed")
+
+    def ask(check: bool = False, **arguments: Any) -> dict[str, Any]:
+        return run_module("mongodb_fcv", {"login_port": server.port, **arguments}, check)
+
+    server.ask("setFeatureCompatibilityVersion", "5.0")
+    server.ask("configureFailPoint", "failUpgrading", mode="alwaysOn")
+    assert "failUpgrading" in ask(version="6.0", wait_timeout=1)["msg"]
+    server.ask("configureFailPoint", "failUpgrading", mode="off")
+
+    assert "on the way to 6.0" in str(ask()["warnings"])
+    assert "has not come to its end" in ask(upgrade_to="7.0.1")["what"]
+    # As the upgrade playbook asks when it is run again.
+    assert not ask(upgrade_to="6.0.5").get("failed")
+    assert ask(check=True, version="6.0")["changed"]
+    assert ask(version="6.0")["changed"]
+    again = ask(version="6.0")
+    assert not again["changed"]
+    assert "warnings" not in again
+    assert not ask(upgrade_to="7.0.1").get("failed")
