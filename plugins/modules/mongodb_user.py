@@ -44,6 +44,11 @@ options:
         type: str
         choices: [present, absent]
         default: present
+  login_password_before:
+    description:
+      - The password of O(login_user) until now, where O(login_password) is a new one. It must be one of O(users), with the new password.
+      - Where the new one is refused and this one is taken, the password is changed. Where the new one is taken this one does not count.
+    type: str
   first_user:
     description:
       - Whether O(login_user) shall be made where nobody can log in yet. It must be one of O(users), with the same password.
@@ -82,6 +87,15 @@ EXAMPLES = r"""
         password: "{{ mongodb_admin_password }}"
         roles: [root]
 
+- name: Change the administrator's own password
+  scaleout.webapp.mongodb_user:
+    login_user: admin
+    login_password: "{{ mongodb_admin_password }}"
+    login_password_before: "{{ mongodb_admin_password_before }}"
+    users:
+      - name: admin
+        password: "{{ mongodb_admin_password }}"
+
 - name: Make the users of two applications
   scaleout.webapp.mongodb_user:
     login_user: admin
@@ -115,6 +129,10 @@ changes:
   sample:
     - user: www@www
       command: createUser
+password_pending:
+  description: Whether only O(login_password_before) is taken, as in check mode before the change.
+  returned: success
+  type: bool
 what:
   description: What is wrong.
   returned: failure
@@ -138,16 +156,16 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module im
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.users import Change, User, Users, parse_users
 
 
-def first_of(users: list[User], params: dict[str, Any]) -> User | None:
+def own_of(users: list[User], params: dict[str, Any], option: str) -> User | None:
     """The user that logs in, among those that shall be made."""
-    if not params["first_user"]:
+    if not params[option]:
         return None
     for user in users:
         if (user.name, user.database) == (params["login_user"], params["login_database"]):
             if user.password == params["login_password"] and user.present:
                 return user
             raise ScaleoutError("its password is not login_password, or it is absent", user.label, "give the same one")
-    raise ScaleoutError("first_user needs login_user as one of users", "first_user", "list that user")
+    raise ScaleoutError(f"{option} needs login_user as one of users", option, "list that user")
 
 
 def difference(change: Change) -> dict[str, Any]:
@@ -162,7 +180,9 @@ def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
         users,
         client,
         seed_of(params),
-        first=first_of(users, params),
+        first=own_of(users, params, "first_user"),
+        own=own_of(users, params, "login_password_before"),
+        password_before=params["login_password_before"] or "",
         check=module.check_mode,
         wait_timeout=params["wait_timeout"],
     )
@@ -171,6 +191,7 @@ def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
         module.warn(warning)
     return {
         "changed": bool(changes),
+        "password_pending": task.pending,
         "changes": [{"user": change.user.label, "command": change.command} for change in changes],
         "diff": [difference(change) for change in changes],
     }
@@ -186,6 +207,7 @@ def main() -> None:
     }
     options = {
         "users": {"type": "list", "elements": "dict", "required": True, "options": user_spec},
+        "login_password_before": {"type": "str", "no_log": True},
         "first_user": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 60},
     }

@@ -11,7 +11,7 @@ import re
 import socket
 import struct
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
@@ -31,6 +31,10 @@ HEADER_BYTES = 16
 OP_MSG = 2013
 MAX_BYTES = 48_000_000
 
+REFUSED_FIX = (
+    "check login_user, login_password and login_database; to change the password give mongodb_user the one until now as"
+    " login_password_before (the role mongodb: mongodb_admin_password_before)"
+)
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
 INVALID_CONFIG = 93
@@ -96,6 +100,11 @@ class Client:
             if isinstance(known, (UnreachableError, LoginRefusedError)) and (address, as_user) in self._open:
                 self._open.pop((address, as_user)).close()
             raise known from error
+
+    def log_in_with(self, password: str) -> None:
+        """From now on; what is open was opened with another one."""
+        self.close()
+        self.login = replace(self.login, password=password)
 
     def accepts(self, address: str, user: str, password: str, database: str) -> bool:
         """Whether this user can log in with this password."""
@@ -212,9 +221,7 @@ class Client:
         text = details.get("errmsg") or re.split(r", Timeout: | \(configured timeouts", str(error), maxsplit=1)[0]
         if isinstance(error, errors.OperationFailure):
             if error.code == AUTHENTICATION_FAILED:
-                return LoginRefusedError(
-                    f"the login as {user} was refused", address, "check login_user, login_password and login_database"
-                )
+                return LoginRefusedError(f"the login as {user} was refused", address, REFUSED_FIX)
             return ServerError(text, address, error.code or 0)
         # A server that lost its primacy meanwhile: PyMongo 3.11 has another name for it.
         not_primary: Any = getattr(errors, "NotPrimaryError", None) or getattr(errors, "NotMasterError", ())
@@ -241,6 +248,9 @@ class Logins(Commands, Protocol):
     def accepts(self, address: str, user: str, password: str, database: str) -> bool:
         """Whether this user can log in with this password."""
 
+    def log_in_with(self, password: str) -> None:
+        """From now on."""
+
 
 class NoDriver:
     """Stands for the client in check mode on a host where PyMongo is yet to be installed: nothing answers."""
@@ -250,6 +260,9 @@ class NoDriver:
 
     def accepts(self, address: str, user: str, password: str, database: str) -> bool:
         raise UnreachableError("PyMongo is not installed here yet", address)
+
+    def log_in_with(self, password: str) -> None:
+        """Nobody can log in."""
 
     def look(self, address: str) -> Seen:
         return Seen(address, "silent", cause="PyMongo is not installed here yet")

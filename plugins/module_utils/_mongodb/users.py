@@ -111,6 +111,9 @@ class Users:
     seed: str
     # The user that shall log in, while nobody may exist yet.
     first: User | None = None
+    # The user that logs in, whose password may have to be changed from the one of before.
+    own: User | None = None
+    password_before: str = field(default="", repr=False)
     check: bool = False
     wait_timeout: float = 60
     clock: Callable[[], float] = time.monotonic
@@ -119,6 +122,8 @@ class Users:
     def __post_init__(self) -> None:
         self.deadline = self.clock() + self.wait_timeout
         self.warnings: list[str] = []
+        # Whether only the password of before is taken.
+        self.pending = False
 
     def converge(self) -> list[Change]:
         seen = self.client.look(self.seed)
@@ -136,7 +141,9 @@ class Users:
                 self.seed,
                 "make the replica set first, with mongodb_replicaset",
             )
-        first = self._make_first(self.first) if self.first else None
+        if self.own and self.password_before:
+            self._take_login(self.own)
+        first = self._make_first(self.first) if self.first and not self.pending else None
         if first and self.check:
             made = [make_change(user, None, False) for user in self.users]
         else:
@@ -177,6 +184,32 @@ class Users:
             except UnreachableError:
                 if self._late():
                     raise
+            except LoginRefusedError:
+                # A call on another host has changed the password meanwhile.
+                if not self.own or not self.pending:
+                    raise
+                self._changed(self.own)
+
+    # The login
+
+    def _take_login(self, own: User) -> None:
+        """With the password of before, where nobody has changed it yet."""
+        while True:
+            try:
+                primary = self._primary()
+                given = own.name, own.password, own.database
+                if not self.client.accepts(primary, *given):
+                    self.pending = self.client.accepts(primary, own.name, self.password_before, own.database)
+                break
+            except (ServerError, UnreachableError) as error:
+                if (isinstance(error, ServerError) and error.code not in PASSING) or self._late():
+                    raise
+        if self.pending:
+            self.client.log_in_with(self.password_before)
+
+    def _changed(self, own: User) -> None:
+        self.pending = False
+        self.client.log_in_with(own.password)
 
     # The first user
 
@@ -237,8 +270,9 @@ class Users:
         return LoginRefusedError(
             f"the login as {user.label} was refused, and the first user cannot be made here",
             self.seed,
-            "check login_password; if there is no user yet, run this task on the primary's host,"
-            " with its loopback address as login_host",
+            "check login_password; to change it give the one until now as login_password_before (the role mongodb:"
+            " mongodb_admin_password_before); if there is no user yet, run this task on the primary's host, with its"
+            " loopback address as login_host",
         )
 
     # All users
@@ -258,6 +292,8 @@ class Users:
                     if error.code != USER_EXISTS or self._late():
                         raise
                     continue
+                if self.own and user.label == self.own.label:
+                    self._changed(self.own)
             return change
 
     def _run(self, change: Change, login: bool = True) -> None:

@@ -88,3 +88,32 @@ def test_first_user_has_to_be_listed(start: Start) -> None:
     other = {**ADMIN_USER, "password": "another"}
     assert "its password is not login_password" in users(server, [other], first_user=True, **ADMIN)["msg"]
     assert commands(users(server, [www()])) == ["createUser www@www"]
+
+
+def test_the_administrators_own_password_changes(start: Start, keyfile: Path) -> None:
+    servers = start(2, keyfile=keyfile)
+    replica_set(servers[0], servers)
+    users(servers[0], [ADMIN_USER, www()], first_user=True, **ADMIN)
+    new: dict[str, Any] = {"login_user": "admin", "login_password": "horse battery"}
+    both = [{**ADMIN_USER, "password": "horse battery"}, www(password="two")]
+
+    refused = users(servers[1], both, **new)
+    assert "login_password_before" in refused["msg"]
+    wrong = users(servers[1], both, login_password_before="neither", **new)
+    assert "login_password_before" in wrong["msg"]
+    before = {"login_password_before": ADMIN["login_password"], "first_user": True, **new}
+    foretold = users(servers[1], both, check=True, **before)
+    assert commands(foretold) == ["updateUser admin@admin", "updateUser www@www"]
+    assert foretold["password_pending"]
+    # On all hosts at the same time, as the role does it.
+    done = on_all(lambda server: users(server, both, **before), servers)
+    assert {command for result in done for command in commands(result)} == {
+        "updateUser admin@admin",
+        "updateUser www@www",
+    }
+    assert works(servers[0], "two")
+    again = users(servers[1], both, **before)
+    assert not commands(again)
+    assert not again["password_pending"]
+    assert not commands(users(servers[1], both, **new))
+    assert "was refused" in users(servers[1], both, **ADMIN)["msg"]
