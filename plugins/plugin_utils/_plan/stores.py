@@ -189,6 +189,9 @@ def _member(host: Host, port: int, problems: Problems) -> dict[str, Any]:
         )
     if given.get("arbiter_only") and given.get("hidden"):
         problems.add("is arbiter and hidden", place, "an arbiter holds no data to hide: leave one of them")
+    if host.zone is not None and not given.get("arbiter_only"):
+        # Read preferences and write concerns can name zones by it.
+        given = {**given, "tags": {"zone": host.zone, **given.get("tags", {})}}
     return {"host": endpoint(host, port), "priority": 0 if passive else 1, **given}
 
 

@@ -105,7 +105,7 @@ def test_hosts_out_of_limit_are_planned_and_no_secret_is_seen(folder: Path) -> N
     assert plan["hosts"]["app1"]["groups"] == ["app"]
     assert plan["hosts"]["db1"]["zone"] == "a"
     assert [plan["hosts"][name]["processes"] for name in ("app1", "app2")] == [2, 1]
-    assert plan["mongodb"]["members"] == [{"host": "192.0.2.31:27017", "priority": 2}]
+    assert plan["mongodb"]["members"] == [{"host": "192.0.2.31:27017", "priority": 2, "tags": {"zone": "a"}}]
     assert plan["apps"]["www"]["domains"] == ["www.example.com"]
     assert plan["apps"]["www"]["source"] == {"path": str((folder / "inventory" / "site").resolve())}
     assert OPAQUE not in done.stdout + done.stderr + json.dumps(plan)
