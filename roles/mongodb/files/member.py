@@ -15,11 +15,14 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 MEMBER = ("primary", "secondary", "arbiter")
 MAX_CRASHES = 3
+# What the kernel adds to the path of a running program that was replaced.
+DELETED = " (deleted)"
 
 
 # A copy of the configuration that the running process read.
@@ -53,7 +56,8 @@ def ask(address: str) -> dict[str, Any]:
     from pymongo.errors import PyMongoError
 
     try:
-        return dict(connect(address).admin.command("hello"))
+        with connect(address) as client:
+            return dict(client.admin.command("hello"))
     except PyMongoError:
         return {}
 
@@ -76,7 +80,8 @@ def refuses_strangers(address: str) -> bool:
     from pymongo.errors import OperationFailure, PyMongoError
 
     try:
-        connect(address).admin.command("serverStatus")
+        with connect(address) as client:
+            client.admin.command("serverStatus")
     except OperationFailure as error:
         return error.code == 13
     except PyMongoError:
@@ -94,12 +99,17 @@ def unit() -> dict[str, str]:
     return dict(line.split("=", 1) for line in shown.stdout.splitlines())
 
 
-def is_current(pid: str, loaded: str) -> bool:
-    """Whether the running process read the files, and is the program, that are on disk now."""
+def program_of(pid: str) -> str:
+    """The path of the program that runs; empty where none does."""
     try:
-        if os.readlink(f"/proc/{pid}/exe").endswith(" (deleted)"):
-            return False
+        return os.readlink(f"/proc/{pid}/exe")
     except OSError:
+        return ""
+
+
+def is_current(program: str, loaded: str) -> bool:
+    """Whether the running process read the files, and is the program, that are on disk now."""
+    if not program or program.endswith(DELETED):
         return False
     return (
         subprocess.run(["sha256sum", "--check", "--status", loaded], stderr=subprocess.DEVNULL, check=False).returncode
@@ -109,25 +119,30 @@ def is_current(pid: str, loaded: str) -> bool:
 
 def report(address: str, loaded: str) -> dict[str, Any]:
     systemd = unit()
+    program = program_of(systemd["MainPID"])
     answer = {
         "unit": systemd["LoadState"] == "loaded",
         "active": systemd["ActiveState"] in ("active", "activating", "reloading"),
-        "current": is_current(systemd["MainPID"], loaded),
+        "current": is_current(program, loaded),
+        "program": program[: -len(DELETED)] if program.endswith(DELETED) else program,
         "driver": True,
         "state": "silent",
         "hidden": False,
+        "successors": 0,
         "tls_mode": (setting("mode") or "disabled") if systemd["ActiveState"] == "active" else "",
     }
     try:
         hello = ask(address)
-        answer.update(state=state_of(hello), hidden=bool(hello.get("hidden")))
+        # hosts are those that can be elected, itself among them.
+        others = {*hello.get("hosts", [])} - {hello.get("me")}
+        answer.update(state=state_of(hello), hidden=bool(hello.get("hidden")), successors=len(others))
         answer["refuses_strangers"] = refuses_strangers(address)
     except ImportError:
         answer["driver"] = False
     return answer
 
 
-def still_missing(address: str, wanted: str) -> str:
+def still_missing(address: str, wanted: str, listed: list[str]) -> str:
     """What is not yet as wanted, in words; empty when all is."""
     hello = ask(address)
     state = state_of(hello)
@@ -135,16 +150,26 @@ def still_missing(address: str, wanted: str) -> str:
         return f"{address} does not answer" if state == "silent" else ""
     if wanted == "member":
         return "" if state in MEMBER else f"{address} is {state}"
-    peers = {*hello.get("hosts", []), *hello.get("passives", []), *hello.get("arbiters", [])} - {hello.get("me")}
-    states = {peer: state_of(ask(peer)) for peer in sorted(peers)}
-    return ", ".join(f"{peer} is {state}" for peer, state in states.items() if state not in MEMBER)
+    # What does not serve cannot be missed while it is restarted.
+    return unwell_peers(hello, listed) if hello else ""
 
 
-def wait(address: str, wanted: str, seconds: float) -> None:
+def unwell_peers(hello: dict[str, Any], listed: list[str]) -> str:
+    """The other members that are not well; hello tells no hidden ones, the list does."""
+    told = {*hello.get("hosts", []), *hello.get("passives", []), *hello.get("arbiters", [])}
+    peers = sorted({*told, *listed} - {hello.get("me")})
+    with ThreadPoolExecutor(max(1, len(peers))) as pool:
+        states = dict(zip(peers, pool.map(lambda peer: state_of(ask(peer)), peers)))
+    # A listed one that is in no set yet has no vote to lose.
+    expected = [peer for peer in peers if peer in told or states[peer] != "uninitialised"]
+    return ", ".join(f"{peer} is {states[peer]}" for peer in expected if states[peer] not in MEMBER)
+
+
+def wait(address: str, wanted: str, seconds: float, listed: list[str]) -> None:
     deadline = time.monotonic() + seconds
     crashes = int(unit()["NRestarts"])
     while True:
-        missing = still_missing(address, wanted)
+        missing = still_missing(address, wanted, listed)
         if not missing:
             return
         systemd = unit()
@@ -161,9 +186,11 @@ def main() -> None:
     parser.add_argument("--loaded", required=True)
     parser.add_argument("--wait", choices=["answer", "member", "peers"])
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--peers", default="", help="the other members that are listed, with commas between them")
     arguments = parser.parse_args()
     if arguments.wait:
-        wait(arguments.address, arguments.wait, arguments.seconds)
+        listed = [name for name in arguments.peers.split(",") if name]
+        wait(arguments.address, arguments.wait, arguments.seconds, listed)
     json.dump(report(arguments.address, arguments.loaded), sys.stdout)
 
 

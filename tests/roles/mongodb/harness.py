@@ -25,6 +25,11 @@ PASSWORD = "an-admin-password-nobody-may-read"
 USER_PASSWORD = "a-password-of-www"
 USER = {"name": "www", "database": "www", "password": USER_PASSWORD, "roles": ["readWrite"]}
 ELECTION_MS = 2000
+# For mongod 5.0.4 and 6.0.24, from where the host has its own packages.
+OLD_LIBRARY = (
+    "sed -E 's/ (bookworm|trixie) / bullseye /' /etc/apt/sources.list >/etc/apt/sources.list.d/old.list;"
+    " apt-get update; apt-get install -y libssl1.1; rm /etc/apt/sources.list.d/old.list"
+)
 
 
 class Run:
@@ -89,9 +94,13 @@ class Cluster:
         (self.folder / "hosts.json").write_text(json.dumps(hosts))
         extra = self.folder / "variables.json"
         extra.write_text(json.dumps({**self.variables, **changes}))
-        command = [Path(sys.executable).parent / "ansible-playbook", path, "-i", self.folder / "hosts.json"]
+        return self._start(path, self.folder / "hosts.json", "-e", f"@{extra}", *arguments)
+
+    @staticmethod
+    def _start(playbook: Path, inventory: Path, *arguments: str) -> subprocess.Popen[str]:
+        program = Path(sys.executable).parent / "ansible-playbook"
         return subprocess.Popen(
-            [*map(str, command), "-e", f"@{extra}", *arguments],
+            [str(program), str(playbook), "-i", str(inventory), *arguments],
             cwd=REPOSITORY,
             env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
             stdout=subprocess.PIPE,
@@ -108,7 +117,14 @@ class Cluster:
         return path
 
     def run(self, what: str | Path = "main", *arguments: str, on: str = "members", **changes: Any) -> Run:
-        process = self.start(what, *arguments, on=on, **changes)
+        return self._end(self.start(what, *arguments, on=on, **changes))
+
+    def play(self, playbook: Path, inventory: Path, *arguments: str) -> Run:
+        """Run a playbook on an inventory of its own."""
+        return self._end(self._start(playbook, inventory, *arguments))
+
+    @staticmethod
+    def _end(process: subprocess.Popen[str]) -> Run:
         output, _none = process.communicate(timeout=900)
         return Run(process.returncode, output)
 
@@ -139,6 +155,11 @@ class Cluster:
 
     def states(self, **options: Any) -> dict[str, str]:
         return {member["name"].split(":")[0]: member["stateStr"] for member in self.status(**options)["members"]}
+
+    def primary(self, **options: Any) -> str:
+        """The inventory's name of the primary."""
+        states = self.states(**options)
+        return next(name for name in self.members if states[self.addresses[name]] == "PRIMARY")
 
     def whole(self, **options: Any) -> bool:
         states = sorted(self.states(**options).values())

@@ -20,6 +20,7 @@ def test_backup_and_restore(cluster: Cluster) -> None:
     archive = backed_up(cluster)
     refused(cluster, archive)
     restored(cluster, archive, expected)
+    data_that_was_put_aside_is_kept(cluster, archive)
     killed_restores_are_finished(cluster, archive, expected)
     restored_to_other_hosts(cluster, expected)
 
@@ -108,14 +109,47 @@ def restored(cluster: Cluster, archive: str, expected: dict[str, Any]) -> None:
     assert cluster.run().changed() == 0
 
 
+def data_that_was_put_aside_is_kept(cluster: Cluster, archive: str) -> None:
+    given = {"mongodb_restore_archive": archive, "mongodb_restore_confirm": "rs0"}
+    aside = "/var/lib/mongodb.replaced"
+    cluster.sh("m2", f"mkdir {aside}; touch {aside}/precious")
+    cluster.run("restore", **given).refused("no restore is known to have put it there")
+    assert cluster.whole()
+    other = json.dumps({"archive": "another.tar.zst", "source": "m1", "phase": "begun"})
+    cluster.sh("m2", f"echo '{other}' >/var/lib/mongodb.restoring")
+    cluster.run("restore", **given).refused("mongodb_restore_archive=another.tar.zst")
+    cluster.run().refused("A restore of another.tar.zst has not come to its end on m2")
+    assert cluster.whole()
+    assert cluster.sh("m2", f"ls {aside}") == "precious"
+    cluster.sh("m2", f"rm -r {aside} /var/lib/mongodb.restoring")
+
+
 def killed_restores_are_finished(cluster: Cluster, archive: str, expected: dict[str, Any]) -> None:
     given = {"mongodb_restore_archive": archive, "mongodb_restore_confirm": "rs0"}
     spoil(cluster)
-    for task in ("Make data of the archive, beside", "Put the data of before aside", "Initiate the replica set"):
+    for task in (
+        "Make data of the archive, beside",
+        "Put the data of before aside",
+        "Put the data of the backup in place",
+    ):
         cluster.kill_at(f"TASK [scaleout.webapp.mongodb : {task}", what="restore", **given)
+    cluster.run().refused("has not come to its end")
     assert cluster.run("restore", **given).code == 0
     assert contents(cluster) == expected
     assert cluster.whole()
+
+    # What was written since the set was made of it stays.
+    spoil(cluster)
+    cluster.kill_at("TASK [scaleout.webapp.mongodb : Ask the running member", what="restore", **given)
+    with cluster.client() as client:
+        client.www.since.insert_one({"after": "the exchange"})
+    assert cluster.run("restore", **given).code == 0
+    since = contents(cluster)
+    assert since.pop("since")
+    assert since == expected
+    assert cluster.sh("m1", "ls -d /var/lib/mongodb.*") == ""
+    with cluster.client() as client:
+        client.www.since.drop()
 
 
 def restored_to_other_hosts(cluster: Cluster, expected: dict[str, Any]) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.roles.mongodb.harness import PASSWORD, USER_PASSWORD, Cluster, clients
+
+# What a member notes that was asked to step down, and when systemd started it: all hosts share one clock.
+STEPPED_DOWN = "'response to replSetStepDown command'"
+STARTED = "systemctl show mongod --property=ExecMainStartTimestampMonotonic --value"
 
 
 def test_life_of_a_set(cluster: Cluster) -> None:
@@ -29,6 +35,7 @@ def made(cluster: Cluster) -> None:
 
 def restarted_one_after_the_other(cluster: Cluster) -> None:
     before = cluster.pids()
+    primary = cluster.primary()
     cluster.variables["mongodb_config"] = {"replication": {"oplogSizeMB": 51}}
     assert cluster.run("main", "--check", "--diff").changed() > 0
     assert cluster.pids() == before
@@ -36,6 +43,13 @@ def restarted_one_after_the_other(cluster: Cluster) -> None:
         assert cluster.run().changed() > 0
     assert not set(before) & set(cluster.pids())
     assert cluster.whole()
+    deposed = [
+        host
+        for host in cluster.members
+        if cluster.sh(host, f"grep -c {STEPPED_DOWN} /var/log/mongodb/mongod.log") != "0"
+    ]
+    assert deposed == [primary]
+    assert max(cluster.members, key=lambda host: int(cluster.sh(host, STARTED))) == primary
     assert cluster.run().changed() == 0
 
 
@@ -71,20 +85,30 @@ def a_member_is_added(cluster: Cluster) -> None:
 
 
 def a_member_is_taken_away(cluster: Cluster) -> None:
-    refused = cluster.run("remove", on="m4")
+    asked: dict[str, Any] = {"on": "m4", "mongodb_remaining_hosts": ["m1", "m2", "m3"]}
+    refused = cluster.run("remove", **asked)
     refused.refused("mongod on m4 is still a member of a replica set (secondary)")
+    # It does not answer, and is a member all the same.
+    cluster.sh("m4", "systemctl stop mongod")
+    cluster.run("remove", on="m4", mongodb_remove_data=True).refused("Give mongodb_remaining_hosts")
+    cluster.run("remove", **asked, mongodb_remove_data=True).refused(f"the set lists {cluster.addresses['m4']}:27017")
+    # Nor is one host's word enough.
+    few = {**asked, "mongodb_remaining_hosts": ["m1"]}
+    assert cluster.sh("m4", "ls /var/lib/mongodb/WiredTiger /etc/mongod.key").count("\n") == 1
+
     cluster.members.remove("m4")
     with clients(cluster, elections=0):
         assert cluster.run().changed() > 0
     assert cluster.whole()
-    assert cluster.sh("m4", "systemctl is-active mongod") == "active"
+    cluster.run("remove", **few).refused("1 of 3 answer")
 
-    assert cluster.run("remove", "--check", on="m4").changed() > 0
+    cluster.sh("m4", "systemctl start mongod")
+    assert cluster.run("remove", "--check", **asked).changed() > 0
     assert cluster.sh("m4", "systemctl is-active mongod") == "active"
-    assert cluster.run("remove", on="m4").changed() > 0
+    assert cluster.run("remove", **asked).changed() > 0
     assert cluster.sh("m4", "systemctl is-active mongod; ls /etc/mongod.key; ls -d /var/lib/mongodb") == (
         "inactive\n/var/lib/mongodb"
     )
-    assert cluster.run("remove", on="m4").changed() == 0
-    assert cluster.run("remove", on="m4", mongodb_remove_data=True).changed() > 0
+    assert cluster.run("remove", **asked).changed() == 0
+    assert cluster.run("remove", **asked, mongodb_remove_data=True).changed() > 0
     assert cluster.sh("m4", "ls -d /var/lib/mongodb /var/log/mongodb") == ""

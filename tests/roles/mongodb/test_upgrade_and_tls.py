@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.roles.mongodb.certificates import Authority
-from tests.roles.mongodb.harness import Cluster, clients, mongod
-
-# From where the host has its own packages.
-OLD_LIBRARY = (
-    "sed -E 's/ (bookworm|trixie) / bullseye /' /etc/apt/sources.list >/etc/apt/sources.list.d/old.list;"
-    " apt-get update; apt-get install -y libssl1.1; rm /etc/apt/sources.list.d/old.list"
-)
+from tests.roles.mongodb.harness import OLD_LIBRARY, Cluster, clients, mongod
 
 
 def test_upgrade_then_tls(cluster: Cluster) -> None:
