@@ -108,12 +108,15 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.re
     unpack,
 )
 
+# What an earlier run, whose connection was cut, may still need.
+WAIT_SECONDS = 900
+
 
 def restored(module: AnsibleModule, _client: Client | NoDriver) -> dict[str, Any]:
     params = module.params
     archive, target = Path(params["archive"]), Path(params["path"])
     manifest = read_manifest(archive)
-    with alone(target):
+    with alone(target, WAIT_SECONDS):
         check_target(target)
         check_archive(archive, manifest, params["program"])
         if not module.check_mode:

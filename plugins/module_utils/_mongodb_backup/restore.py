@@ -79,31 +79,43 @@ def check_target(target: Path) -> None:
     lock = target / "mongod.lock"
     if lock.exists():
         with lock.open() as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ScaleoutError("a mongod runs with it", str(target), "stop that one first") from error
+            if not _locked(stream.fileno()):
+                raise ScaleoutError("a mongod runs with it", str(target), "stop that one first")
 
 
 @contextlib.contextmanager
-def alone(target: Path) -> Iterator[None]:
-    """Nobody else prepares data there meanwhile: a run whose connection was cut goes on for a while."""
+def alone(target: Path, seconds: float) -> Iterator[None]:
+    """Nobody else prepares data there meanwhile: a run whose connection was cut goes on until it ends by itself."""
     folder = os.open(target.parent, os.O_RDONLY)
+    deadline = time.monotonic() + seconds
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while not _locked(folder):
+            if time.monotonic() > deadline:
+                raise ScaleoutError("another restore is at work there", str(target.parent), "wait until it ends")
+            time.sleep(1)
         yield
-    except BlockingIOError as error:
-        raise ScaleoutError("another restore is at work there", str(target.parent), "wait until it ends") from error
     finally:
         os.close(folder)
 
 
+def _locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def unpack(archive: Path, target: Path, user: str) -> None:
-    """Fill the folder, which is made anew, with the files of the archive."""
-    if target.exists():
-        shutil.rmtree(target)
-    target.mkdir(mode=0o750)
+    """Fill the folder with the files of the archive, and nothing else."""
+    target.mkdir(mode=0o750, exist_ok=True)
     (target / MARKER).write_text(json.dumps({"archive": archive.name}) + "\n")
+    # The mark stays all the time: who is interrupted here may go on.
+    for path in target.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != MARKER:
+            path.unlink()
     with subprocess.Popen(["zstd", "-q", "-d", "-c", str(archive)], stdout=subprocess.PIPE) as zstd:
         done = subprocess.run(["tar", "-C", str(target), "-xf", "-"], stdin=zstd.stdout, check=False)
     if done.returncode or zstd.returncode:

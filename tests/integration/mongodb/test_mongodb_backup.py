@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,15 @@ def test_only_its_own_folder_is_replaced(member: Mongod, program: str, tmp_path:
         assert not replica_set(other, [other], replica_set="rs9").get("failed")
     finally:
         other.stop()
+
+
+def test_two_restores_take_turns(member: Mongod, program: str, tmp_path: Path) -> None:
+    archive = back_up(member, tmp_path / "backups")["archive"]
+    target = tmp_path / "restored"
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda _number: restore(program, archive, target), range(2)))
+    assert not [result for result in results if result.get("failed")]
+    assert (target / "WiredTiger").exists()
 
 
 def test_damaged_archives_are_refused(member: Mongod, program: str, tmp_path: Path) -> None:
