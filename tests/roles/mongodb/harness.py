@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,14 @@ class Cluster:
 def mongod(version: str) -> Path:
     command = [sys.executable, str(REPOSITORY / "tools" / "fetch_mongod.py"), version]
     return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """For two minutes at most."""
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(1)
 
 
 class Clients:

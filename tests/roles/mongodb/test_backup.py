@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
-from tests.roles.mongodb.harness import Cluster, clients
+from tests.roles.mongodb.harness import Cluster, clients, until
 
 LOCKED = "fsyncLock"
 
@@ -52,13 +51,6 @@ def backups_that_were_killed_leave_no_lock(cluster: Cluster) -> None:
     until(lambda: locked(cluster) == ["m3"])
     cluster.sh("m3", "kill -9 $(ps -o ppid= -C zstd); pkill zstd; rm /usr/local/bin/zstd")
     until(lambda: locked(cluster) == [])
-
-
-def until(holds: Any) -> None:
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(1)
 
 
 def backed_up(cluster: Cluster) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.roles.mongodb.harness import PASSWORD, USER_PASSWORD, Cluster, clients
+from tests.roles.mongodb.harness import PASSWORD, USER_PASSWORD, Cluster, clients, until
 
 # What a member notes that was asked to step down, and when systemd started it: all hosts share one clock.
 STEPPED_DOWN = "'response to replSetStepDown command'"
@@ -103,6 +103,8 @@ def a_member_is_taken_away(cluster: Cluster) -> None:
     cluster.run("remove", **few).refused("1 of 3 answer")
 
     cluster.sh("m4", "systemctl start mongod")
+    with cluster.client("m4") as client:
+        until(lambda: not client.admin.command("hello").get("setName"))
     assert cluster.run("remove", "--check", **asked).changed() > 0
     assert cluster.sh("m4", "systemctl is-active mongod") == "active"
     assert cluster.run("remove", **asked).changed() > 0

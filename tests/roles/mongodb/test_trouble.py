@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.roles.mongodb.harness import PASSWORD, Cluster
+from tests.roles.mongodb.harness import PASSWORD, Cluster, until
 
 ENDLESS = 100000
 
@@ -77,7 +74,7 @@ def a_lost_majority_is_told_and_left_behind(cluster: Cluster) -> None:
     for host in ("m2", "m3"):
         subprocess.run(["docker", "stop", "--time", "1", f"{cluster.network}-{host}"], check=True, capture_output=True)
     with cluster.client("m1", **login) as client:
-        until_alone(client)
+        until(lambda: not client.admin.command("hello").get("primary"))
     lost = [f"{cluster.addresses[host]}:27017" for host in ("m2", "m3")]
     # Whoever waited for a primary would wait for a day.
     told = cluster.run(mongodb_wait_timeout=ENDLESS)
@@ -96,11 +93,3 @@ def a_lost_majority_is_told_and_left_behind(cluster: Cluster) -> None:
     with cluster.client("m1", **login) as client:
         assert client.www.documents.count_documents({}) == 1000
     assert cluster.run().changed() == 0
-
-
-def until_alone(client: Any) -> None:
-    deadline = time.monotonic() + 120
-    while client.admin.command("hello").get("primary"):
-        if time.monotonic() > deadline:
-            pytest.fail("m1 still knows a primary")
-        time.sleep(1)
