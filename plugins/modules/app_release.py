@@ -15,6 +15,8 @@ description:
     receives it. It touches nothing.
   - It is O(label); else the release that most hosts run, the newest of several; else the newest that is complete; else the one that an
     interrupted run began to build; else a new one, named by the UTC time.
+  - A O(label) that no host holds while they hold other releases is refused, as it may be mistyped, unless O(new=true) or an
+    interrupted run began to build it.
   - Where nothing is found it refuses to make a first release as long as a host has not been seen, as that one may hold one.
 author:
   - The scaleout.webapp builders (@scaleout)
@@ -33,7 +35,7 @@ options:
     type: str
     default: ""
   new:
-    description: Whether to make a new release though there is one.
+    description: Whether to make a new release though there is one, under the name O(label) if that is set and not there yet.
     type: bool
     default: false
   source:

@@ -25,6 +25,7 @@ def decide(wanted: Wanted) -> Decision:
     if missing:
         raise ScaleoutError(f"nothing is known of {', '.join(missing)}, which belong to this run", "app_hosts")
     label, why = choose_label(wanted, known, unseen)
+    _require_known(wanted, label, known, unseen)
 
     complete = [name for name, host in known.items() if label in host.releases]
     artifacts = [name for name, host in known.items() if label in host.artifacts]
@@ -85,17 +86,34 @@ def _made(host: Seen) -> dict[str, str]:
     return {**host.artifacts, **host.releases}
 
 
+def _require_known(wanted: Wanted, label: str, known: dict[str, Seen], unseen: list[str]) -> None:
+    """A name that no host holds, while they hold others, may be mistyped. It would be built as if it were new."""
+    made = {name: stamp for host in known.values() for name, stamp in _made(host).items()}
+    begun = {name for host in known.values() for name in host.unfinished}
+    if not wanted.pinned or wanted.new or not made or label in made or label in begun:
+        return
+    newest_first = sorted(made, key=lambda name: (made[name], name), reverse=True)
+    raise ScaleoutError(
+        f"no host holds the release {label}{_silent(unseen)}. There are: {', '.join(newest_first)}",
+        "app_release",
+        "name one of these, or make a new one of this name with app_new_release=true",
+    )
+
+
 def _require_source(wanted: Wanted, label: str, unseen: list[str]) -> None:
     if wanted.source:
         return
-    silent = f" ({', '.join(unseen)} did not answer)" if unseen else ""
     if wanted.pinned:
         raise ScaleoutError(
-            f"no host holds the release {label}{silent}, and there is no source to build it from",
+            f"no host holds the release {label}{_silent(unseen)}, and there is no source to build it from",
             "app_release",
             "name a release that is there, or set app_source",
         )
     raise ScaleoutError("there is no release yet, and nothing to build one from", "app_source", "set app_source")
+
+
+def _silent(unseen: list[str]) -> str:
+    return f" ({', '.join(unseen)} did not answer)" if unseen else ""
 
 
 def choose_build_host(label: str, hosts: dict[str, Seen]) -> str:

@@ -89,6 +89,20 @@ def test_a_pinned_release_that_is_nowhere_needs_a_source() -> None:
         decide(wanted({"a": Seen(), "b": None}, pinned="v7", source=False))
 
 
+def test_a_name_that_nobody_holds_beside_other_releases_is_refused() -> None:
+    seen: dict[str, Seen | None] = {"a": holding("1", "2", current="2"), "b": None}
+    message = r"no host holds the release 3 \(b did not answer\)\. There are: 2, 1.*app_new_release=true"
+    with pytest.raises(ScaleoutError, match=message):
+        decide(wanted(seen, pinned="3"))
+    assert decide(wanted(seen, pinned="3", new=True)).build_host == "a"
+    assert decide(wanted(seen, pinned="1")).label == "1"
+
+
+def test_a_build_that_an_earlier_run_began_is_known_by_its_name() -> None:
+    host = replace(holding("1", current="1"), unfinished=["2"])
+    assert decide(wanted({"a": host}, pinned="2")).build_host == "a"
+
+
 def test_nothing_to_build_from() -> None:
     with pytest.raises(ScaleoutError, match="app_source"):
         decide(wanted({"a": Seen()}, source=False))
