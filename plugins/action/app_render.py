@@ -48,6 +48,8 @@ class ActionModule(ActionBase):
                 "links": links(app),
             }
         except ScaleoutError as error:
+            if check_only:
+                return {**result, "changed": False, "mistake": str(error)}
             raise AnsibleActionFail(str(error)) from error
-        # What may hold a secret is only returned to a task with no_log.
-        return {**result, "changed": False, **({} if check_only else made)}
+        # What may hold a secret is only returned to a task that makes use of it.
+        return {**result, "changed": False, **({"mistake": ""} if check_only else made)}

@@ -91,7 +91,9 @@ options:
     type: bool
     default: false
   check_only:
-    description: Only look for mistakes, and return nothing of what was made.
+    description:
+      - Only look for a mistake, and return that instead of failing, and nothing of what was made.
+      - So the task can have C(no_log), and another say what is wrong.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -118,6 +120,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+mistake:
+  description: What is wrong, with the name of the variable and never its value. Empty if nothing is.
+  returned: O(check_only=true)
+  type: str
+  sample: "app_services.web.command: is empty. Give it a command"
 files:
   description: The configuration files.
   returned: unless O(check_only=true)

@@ -252,6 +252,9 @@ def _config_file(app: App, item: dict[str, Any]) -> File:
 
 def _service(app: App, name: str, service: dict[str, Any]) -> tuple[File, File]:
     where = f"app_services.{name}"
+    absent = [key for key in ("command", "ports") if key not in service]
+    if absent:
+        raise ScaleoutError(f"has no {absent[0]}", where, "a service needs a command, and ports as a list")
     references = {**app.references, "service.name": name}
     own: dict[str, Any] = {}
     by_port: dict[str, Any] = {}

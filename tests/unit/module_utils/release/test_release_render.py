@@ -190,7 +190,16 @@ def test_shared_paths_have_a_place_of_their_own_unless_given() -> None:
     assert 'RequiresMountsFor="/opt/webapp/www/shared/a/b" "/srv/c"' in render(app).units[0].content
 
 
-@pytest.mark.parametrize("services", [{"web": {**WEB, "ports": [80]}}, {"web": WEB, "api": WEB}, {"a@b": WEB}])
+@pytest.mark.parametrize(
+    "services",
+    [
+        {"web": {**WEB, "ports": [80]}},
+        {"web": WEB, "api": WEB},
+        {"a@b": WEB},
+        {"web": {"command": "node server.js"}},
+        {"web": {"ports": [3000]}},
+    ],
+)
 def test_services_that_cannot_run_are_refused(services: dict[str, Any]) -> None:
     with pytest.raises(ScaleoutError, match="app_services"):
         render(replace(APP, services=services))
