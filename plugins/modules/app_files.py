@@ -65,7 +65,7 @@ options:
         type: str
         default: "0640"
   absent:
-    description: Files that are not to be there.
+    description: Files and folders that are not to be there. Shell wildcards are allowed.
     type: list
     elements: path
     default: []
@@ -93,18 +93,20 @@ written:
   type: list
   elements: str
 removed:
-  description: Paths of the files that were removed.
+  description: Paths of the files and folders that were removed.
   returned: success
   type: list
   elements: str
 """
 
+import glob
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._release.client import remove
 
 
 def content_of(path: Path) -> str | None:
@@ -145,14 +147,6 @@ def make(module: AnsibleModule, folder: dict[str, Any]) -> bool:
     return attributes(module, folder, str(path)) or absent
 
 
-def remove(module: AnsibleModule, path: Path) -> bool:
-    """Whether it was there. What it held is not shown."""
-    there = os.path.lexists(str(path))
-    if there and not module.check_mode:
-        path.unlink()
-    return there
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -190,10 +184,12 @@ def main() -> None:
             diffs.append(
                 {"before_header": header, "before": before or "", "after_header": header, "after": file["content"]}
             )
+    removed = [path for pattern in module.params["absent"] for path in sorted(glob.glob(pattern))]
     try:
-        removed = [path for path in module.params["absent"] if remove(module, Path(path))]
+        for path in [] if module.check_mode else removed:
+            remove(Path(path))
     except OSError as error:
-        module.fail_json(msg=f"cannot remove a file: {error}", written=written)
+        module.fail_json(msg=f"cannot remove what is not to be there: {error}", written=written)
     module.exit_json(changed=bool(written or removed), written=written, removed=removed, diff=diffs)
 
 

@@ -17,6 +17,7 @@ description:
     during the change, and pages of an older release find their files until no host of the app keeps it.
   - Says which releases this host lacks. M(scaleout.webapp.app_unpack) with its option C(only) brings them; then run this again.
   - What does not belong to root is left out, as the app may write there.
+  - What interrupted runs left behind in C(releases) is removed.
 author:
   - The scaleout.webapp builders (@scaleout)
 options:
@@ -41,6 +42,10 @@ options:
     description: Number of releases that the hosts of the app keep.
     type: int
     default: 5
+  prune:
+    description: Whether to remove complete releases too that no host of the app keeps, as this host does not run the app.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: In check mode the folder of the app need not be there.
@@ -83,13 +88,12 @@ removed:
 """
 
 import os
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._release.client import read_host
+from ansible_collections.scaleout.webapp.plugins.module_utils._release.client import read_host, remove
 from ansible_collections.scaleout.webapp.plugins.module_utils._release.model import Seen
 from ansible_collections.scaleout.webapp.plugins.module_utils._release.plan import served
 from ansible_collections.scaleout.webapp.plugins.module_utils._release.static import StaticTree, wanted_tree
@@ -103,6 +107,7 @@ def main() -> None:
             "seen": {"type": "dict", "required": True},
             "label": {"type": "str", "default": ""},
             "keep": {"type": "int", "default": 5},
+            "prune": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -110,23 +115,25 @@ def main() -> None:
     root, folders = Path(params["root"]), params["folders"]
     seen = {name: Seen(**found) if found else None for name, found in params["seen"].items()}
     try:
+        leftovers = sorted((root / "releases").glob(".*"))
         releases = served(seen, params["label"], params["keep"])
         if not releases:
             module.exit_json(changed=False, releases=[], missing=[], added=0, removed=0)
         here = read_host(str(root))
         labels = [release.label for release in releases]
+        prunable = here.partial.keys() | (here.releases.keys() if params["prune"] else set())
         if None in seen.values():
-            labels += sorted(here.partial.keys() - set(labels), reverse=True)
+            labels += sorted(prunable - set(labels), reverse=True)
         lacked = [
             item for item in releases if item.label not in here.releases and here.partial.get(item.label) != folders
         ]
         sources = [root / "releases" / label for label in labels if label in here.releases or label in here.partial]
         tree = StaticTree(root / "static", wanted_tree(sources, folders, os.geteuid()))
-        surplus = sorted(here.partial.keys() - set(labels))
+        surplus = [root / "releases" / label for label in sorted(prunable - set(labels))] + leftovers
         if not module.check_mode:
             tree.apply()
-            for label in surplus:
-                shutil.rmtree(str(root / "releases" / label))
+            for path in surplus:
+                remove(path)
     except ScaleoutError as error:
         module.fail_json(msg=str(error), **error.data())
     except OSError as error:

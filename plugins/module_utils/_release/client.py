@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -19,6 +20,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._release.model imp
 ARTIFACT = ".tar.zst"
 GROUP_READS = 0o050
 ALL_READ = 0o055
+REMOVALS = 10
 Run = Callable[[list], str]  # Python 3.8 evaluates this line: no list[str] here.
 
 
@@ -86,6 +88,19 @@ def write(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+def remove(path: Path) -> None:
+    """A file, a link or a whole folder. What a killed run started may still write to the folder for a moment."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+        return
+    for _attempt in range(REMOVALS):
+        shutil.rmtree(str(path), ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(1)
+    raise OSError(f"{path} cannot be removed, something writes to it: see `lsof +D {path}`")
+
+
 def own(tree: Path, uid: int, gid: int, readable: int = 0) -> None:
     """Give a whole tree to one owner; links are not followed. Who is in `readable` may then read what the owner may."""
     for parent, folders, files in os.walk(str(tree)):
@@ -103,7 +118,8 @@ def own(tree: Path, uid: int, gid: int, readable: int = 0) -> None:
 def unpack(archive: Path, target: Path, run: Run, only: list[str], finished: bool, uid: int, gid: int) -> None:
     """Unpack beside the target, then move it there. A single top folder is left out."""
     stage = target.with_name(f".{target.name}.unpack")
-    shutil.rmtree(str(stage), ignore_errors=True)
+    if stage.exists():
+        remove(stage)
     stage.mkdir(parents=True)
     argv = ["tar", "--extract", "--file", str(archive), "--directory", str(stage), "--no-same-owner"]
     run([*argv, *(_members(archive, run, [*only, MARKER]) if only else [])])

@@ -31,6 +31,12 @@ AWKWARD = 'it\'s "100%" $HOME #1 `x` \\ end'
 PLAYS = {
     "app": "- {hosts: apps, gather_facts: false, roles: [scaleout.webapp.app]}",
     "preflight": "- {hosts: apps, gather_facts: false, roles: [scaleout.webapp.preflight]}",
+    "check": """
+- hosts: apps
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role: {name: scaleout.webapp.app, tasks_from: check}
+""",
     "static": """
 - hosts: balancers
   gather_facts: false
@@ -94,6 +100,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.home = {"ANSIBLE_HOME": str(folder / "home")}
         self.variables = variables()
         for name, text in PLAYS.items():
             (folder / f"{name}.yml").write_text(text)
@@ -123,7 +130,7 @@ class Cluster:
         return subprocess.Popen(
             [*map(str, command), "-e", f"@{extra}", *arguments],
             cwd=REPOSITORY,
-            env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **self.home},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -135,10 +142,14 @@ class Cluster:
         output, _none = process.communicate(timeout=600)
         return Run(process.returncode, output)
 
-    def kill_at(self, text: str, **changes: Any) -> None:
+    def kill_at(self, text: str, playbook: str = "app", after: float = 0.5, **changes: Any) -> None:
         """Begin a run, and kill it with everything it started here in the task of this name."""
-        process = self.start("app", **changes)
-        kill_at(process, text, secrets={"app": SECRET})
+        process = self.start(playbook, **changes)
+        kill_at(process, text, after, secrets={"app": SECRET})
+
+    def relays(self) -> list[Path]:
+        """What a run keeps here while it brings an artefact from one host to others."""
+        return list((self.folder / "home" / "tmp").glob("webapp-*"))
 
     def sh(self, host: str, command: str) -> str:
         done = subprocess.run(
@@ -214,6 +225,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def test_life_of_an_app(cluster: Cluster) -> None:
     first_deployment(cluster)
+    a_mistyped_release_is_refused(cluster)
+    a_mistake_is_told_without_its_value(cluster)
     bad_configuration_stops_at_the_first_instance(cluster)
     mending_it_restarts_one_at_a_time(cluster)
     killed_runs_are_finished_by_the_next(cluster)
@@ -222,6 +235,7 @@ def test_life_of_an_app(cluster: Cluster) -> None:
     nobody_else_reads_a_release(cluster)
     an_interrupted_step_leaves_no_secret(cluster)
     another_app_takes_a_port(cluster)
+    leftovers_of_killed_runs_are_removed(cluster)
     removal(cluster)
 
 
@@ -246,6 +260,27 @@ def first_deployment(cluster: Cluster) -> None:
     assert cluster.run("app", "--check", "--diff").changed() == 0
 
 
+def a_mistyped_release_is_refused(cluster: Cluster) -> None:
+    before = cluster.tell("pid")
+    release = cluster.tell("release")[0]
+    for playbook in ("check", "app"):
+        refused = cluster.run(playbook, app_release="v1-mistyped", app_environment={"OTHER": "1"})
+        assert refused.code != 0
+        assert f"no host holds the release v1-mistyped. There are: {release}." in refused.output
+    assert cluster.tell("pid") == before
+    assert cluster.sh("h1", "ls /opt/webapp/tiny/releases") == release
+    assert cluster.run("check", app_release=release).changed() == 0
+    assert cluster.run("app", "--check", app_release="v1-meant", app_new_release=True).changed() > 0
+
+
+def a_mistake_is_told_without_its_value(cluster: Cluster) -> None:
+    environment = {**cluster.variables["app_environment"], "LINES": f"{SECRET}\n{SECRET}"}
+    refused = cluster.run("app", "-vvv", "--diff", app_environment=environment)
+    assert refused.code != 0
+    assert "app_environment.LINES: has a line break" in refused.output
+    assert SECRET not in refused.output
+
+
 def bad_configuration_stops_at_the_first_instance(cluster: Cluster) -> None:
     before = cluster.tell("pid")
     environment = {**cluster.variables["app_environment"], "BROKEN": "1"}
@@ -268,7 +303,7 @@ def mending_it_restarts_one_at_a_time(cluster: Cluster) -> None:
 
 def killed_runs_are_finished_by_the_next(cluster: Cluster) -> None:
     slow = {**cluster.variables["app_environment"], "BUILD_SECONDS": "300"}
-    cluster.kill_at("Run the step assets", app_release="v2", app_environment=slow)
+    cluster.kill_at("Run the step assets", app_release="v2", app_new_release=True, app_environment=slow)
     cluster.kill_at("Order the hosts", app_release="v2")
     assert "v2" not in cluster.tell("release")
     cluster.kill_at("Run the instances", app_release="v2")
@@ -306,7 +341,7 @@ def static_files_are_there_before_the_first_restart(cluster: Cluster) -> None:
 
     assert cluster.run("static").changed() == 0
     with cluster.at_first_answer_of("v3", assets) as seen:
-        done = cluster.run("app", "--limit", "apps", app_release="v3")
+        done = cluster.run("app", "--limit", "apps", app_release="v3", app_new_release=True)
     assert done.code == 0, done.output
     assert len(seen) == 1
     assert {"v2.css", "v3.css"} <= set(seen[0].split())
@@ -342,12 +377,41 @@ def an_interrupted_step_leaves_no_secret(cluster: Cluster) -> None:
     """Neither while it runs nor, where it was never begun, after the next run."""
     file = "/run/webapp-tiny-step.environment"
     slow = {**cluster.variables["app_environment"], "BUILD_SECONDS": "300"}
-    cluster.kill_at("Run the step assets", app_release="v4", app_environment=slow)
+    cluster.kill_at("Run the step assets", after=5, app_release="v4", app_new_release=True, app_environment=slow)
     host = next(name for name in APP_HOSTS if cluster.sh(name, "systemctl is-active webapp-tiny-step") == "active")
     assert cluster.sh(host, f"ls {file}") == ""
     cluster.sh(host, f"echo {SECRET} > {file}")
     assert cluster.run(app_release="v3").code == 0
     assert cluster.sh(host, f"ls {file}") == ""
+    assert cluster.sh(host, "systemctl is-active webapp-tiny-step") == "inactive"
+
+
+def leftovers_of_killed_runs_are_removed(cluster: Cluster) -> None:
+    """Of each of the big files that a run copies, where it is killed before it could remove the copy."""
+    root = "/opt/webapp/tiny"
+    cluster.sh("h1", "rm -r /opt/webapp/runtimes/node-*")
+    cluster.kill_at("Unpack the runtime", after=0.1)
+    archive = "ls /opt/webapp/runtimes/*.archive"
+    assert cluster.sh("h1", archive) != ""
+    # As if that run had come to the next task.
+    assert cluster.run().changed() > 0
+    cluster.sh("h1", "touch $(ls -d /opt/webapp/runtimes/node-*).archive")
+    cluster.sh(
+        "h1", f"mkdir {root}/releases/.gone.unpack; touch {root}/artifacts/.source {root}/artifacts/.gone.tar.zst.new"
+    )
+    assert cluster.run("app", "--check").changed() > 0
+    assert cluster.sh("h1", archive) != ""
+    assert cluster.run().changed() > 0
+    assert cluster.sh("h1", f"{archive}; find {root}/releases {root}/artifacts -maxdepth 1 -name '.*'") == ""
+
+    cluster.sh("b1", f"rm -r {root}/releases/*")
+    cluster.kill_at("Unpack the static folders", playbook="static", after=0)
+    assert cluster.relays() != []
+    assert cluster.sh("b1", f"find {root}/releases -name '.*.tar.zst'") != ""
+    assert cluster.run("static").changed() > 0
+    assert cluster.relays() == []
+    assert cluster.sh("b1", f"find {root}/releases -maxdepth 1 -name '.*'") == ""
+    assert cluster.run("static").changed() == 0
 
 
 def another_app_takes_a_port(cluster: Cluster) -> None:

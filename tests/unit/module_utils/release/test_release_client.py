@@ -14,6 +14,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._release.client im
     finish,
     pack,
     read_host,
+    remove,
     sha256,
     unpack,
 )
@@ -101,6 +102,20 @@ def test_what_an_interrupted_unpack_left_behind_is_replaced(root: Path, tmp_path
     unpack(archive, target, run, [], False, UID, GID)
     assert sorted(path.name for path in target.iterdir()) == ["lib", "public"]
     assert read_host(str(tmp_path / "new")).unfinished == ["v1"]
+
+
+def test_a_folder_is_removed_although_a_killed_run_still_writes_to_it(tmp_path: Path) -> None:
+    folder, stranger = tmp_path / "folder", tmp_path / "stranger"
+    stranger.mkdir()
+    (folder / "inner").mkdir(parents=True)
+    (folder / "link").symlink_to(stranger)
+    writes = "cd inner && n=0; while echo > $n; do n=$((n + 1)); done"
+    with subprocess.Popen(["sh", "-c", writes], cwd=folder, stderr=subprocess.DEVNULL):
+        while not (folder / "inner" / "100").exists():
+            pass
+        remove(folder)
+    assert not folder.exists()
+    assert stranger.is_dir()
 
 
 def test_a_source_cannot_pass_for_a_finished_release(root: Path, tmp_path: Path) -> None:
