@@ -124,8 +124,8 @@ def unpack(archive: Path, target: Path, user: str) -> None:
         )
     owner = pwd.getpwnam(user)
     for folder, _folders, files in os.walk(target):
-        for path in (folder, *(os.path.join(folder, name) for name in files)):
-            os.chown(path, owner.pw_uid, owner.pw_gid)
+        for name in (folder, *(os.path.join(folder, file) for file in files)):
+            os.chown(name, owner.pw_uid, owner.pw_gid)
 
 
 @contextlib.contextmanager
