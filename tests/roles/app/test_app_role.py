@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.playbook import kill_at
+from tests.support.playbook import kill, kill_at
 
 REPOSITORY = Path(__file__).parents[3]
 SITE = Path(__file__).parent / "site"
@@ -146,6 +146,16 @@ class Cluster:
         """Begin a run, and kill it with everything it started here in the task of this name."""
         process = self.start(playbook, **changes)
         kill_at(process, text, after, secrets={"app": SECRET})
+
+    def kill_in_step(self, **changes: Any) -> str:
+        """The same while a step runs. Returns the host on which it goes on."""
+        process = self.start("app", **changes)
+        active: list[str] = []
+        while not active:
+            assert process.poll() is None, "the run ended without a step"
+            active = [name for name in APP_HOSTS if self.sh(name, "systemctl is-active webapp-tiny-step") == "active"]
+        kill(process)
+        return active[0]
 
     def relays(self) -> list[Path]:
         """What a run keeps here while it brings an artefact from one host to others."""
@@ -303,7 +313,7 @@ def mending_it_restarts_one_at_a_time(cluster: Cluster) -> None:
 
 def killed_runs_are_finished_by_the_next(cluster: Cluster) -> None:
     slow = {**cluster.variables["app_environment"], "BUILD_SECONDS": "300"}
-    cluster.kill_at("Run the step assets", app_release="v2", app_new_release=True, app_environment=slow)
+    cluster.kill_in_step(app_release="v2", app_new_release=True, app_environment=slow)
     cluster.kill_at("Order the hosts", app_release="v2")
     assert "v2" not in cluster.tell("release")
     cluster.kill_at("Run the instances", app_release="v2")
@@ -377,8 +387,8 @@ def an_interrupted_step_leaves_no_secret(cluster: Cluster) -> None:
     """Neither while it runs nor, where it was never begun, after the next run."""
     file = "/run/webapp-tiny-step.environment"
     slow = {**cluster.variables["app_environment"], "BUILD_SECONDS": "300"}
-    cluster.kill_at("Run the step assets", after=5, app_release="v4", app_new_release=True, app_environment=slow)
-    host = next(name for name in APP_HOSTS if cluster.sh(name, "systemctl is-active webapp-tiny-step") == "active")
+    host = cluster.kill_in_step(app_release="v4", app_new_release=True, app_environment=slow)
+    assert cluster.sh(host, "systemctl is-active webapp-tiny-step") == "active"
     assert cluster.sh(host, f"ls {file}") == ""
     cluster.sh(host, f"echo {SECRET} > {file}")
     assert cluster.run(app_release="v3").code == 0
