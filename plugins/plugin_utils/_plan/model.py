@@ -30,9 +30,11 @@ OTHER_VARIABLES = ("webapp_secrets",)
 """Given by the inventory too, for the playbooks."""
 INTERNAL_VARIABLES = (
     "webapp_app",
+    "webapp_balanced",
     "webapp_holder",
     "webapp_host",
     "webapp_leftovers",
+    "webapp_moved",
     "webapp_name",
     "webapp_plan",
     "webapp_plan_files",
@@ -40,6 +42,7 @@ INTERNAL_VARIABLES = (
     "webapp_plan_uses",
     "webapp_planned",
     "webapp_secrets_absent",
+    "webapp_unbalanced",
 )
 """Of the collection's own playbooks."""
 
