@@ -72,6 +72,10 @@ servers:
       description: V(active), V(draining) or V(drained).
       type: str
       sample: active
+    reason:
+      description: Why it is out, where M(scaleout.webapp.nginx_upstream) was told.
+      type: str
+      sample: ""
     connections:
       description: Connections of nginx to it, idle ones that are kept for later requests among them.
       type: int
@@ -102,6 +106,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
                 "host": server.host,
                 "endpoint": server.endpoint,
                 "state": live.pools.state(upstream, server) if live else "",
+                "reason": live.pools.reason(upstream, server) if live else "",
                 "connections": connections[server.name],
             }
             for server in upstream.servers

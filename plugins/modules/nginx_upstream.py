@@ -41,6 +41,18 @@ options:
     type: list
     elements: str
     default: []
+  reason:
+    description:
+      - Why the servers are taken out, for V(state=draining) and V(state=drained). M(scaleout.webapp.nginx_info) shows it. A server that is
+        out already keeps the reason it has.
+      - With V(state=active) only servers that are out for this reason are let back; without one all are.
+    type: str
+    default: ""
+  only_answering:
+    description:
+      - With V(state=active), let back only servers that answer, by the health path of their upstream, or by a connection where it has none.
+    type: bool
+    default: false
   wait_timeout:
     description:
       - Seconds to wait for requests in flight, for V(state=drained).
@@ -122,10 +134,11 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.states impo
     Selection,
     change,
     left_over,
+    out_for,
     refuse_last,
     select,
 )
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.upstreams import DRAINED
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.upstreams import ACTIVE, DRAINED
 
 
 def switch(module: AnsibleModule) -> dict[str, Any]:
@@ -138,7 +151,11 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
             f"{params['path']} has no upstreams of this collection; configure nginx first", stage="input"
         )
     selected = select(live.pools, Selection(params["upstreams"], params["hosts"], params["servers"]))
-    after = change(live.pools, selected, params["state"])
+    if params["state"] == ACTIVE and params["reason"]:
+        selected = out_for(live.pools, selected, params["reason"])
+    if params["state"] == ACTIVE and params["only_answering"]:
+        selected = [(upstream, server) for upstream, server in selected if answers(upstream, server)]
+    after = change(live.pools, selected, params["state"], params["reason"])
     refuse_last(left_over(live.pools, after), answers)
     desired = live.with_pools(after, params["tree"], client.version(executable))
     outcome = converge(desired, client, executable, module.check_mode)
@@ -164,6 +181,8 @@ def main() -> None:
             "upstreams": names,
             "hosts": names,
             "servers": names,
+            "reason": {"type": "str", "default": ""},
+            "only_answering": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 30},
         },
         supports_check_mode=True,

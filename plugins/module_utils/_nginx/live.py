@@ -57,7 +57,7 @@ def read_live(disk: Disk, tree: str) -> Live | None:
 
     try:
         data = json.loads(found[DATA_FILE])
-        pools = Pools(read_upstreams(data["upstreams"]), data["states"])
+        pools = Pools(read_upstreams(data["upstreams"]), data["states"], data.get("reasons", {}))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise NginxConfigError(
             f"{tree}/{generation}/{DATA_FILE} is not as this module writes it; configure nginx again", stage="input"
@@ -74,7 +74,7 @@ def with_upstreams(
         raise NginxConfigError(f"files: {', '.join(taken)} comes from upstreams; take it away", stage="input")
     stripped = [_stripped(upstream) for upstream in given]
     live = read_live(disk, tree)
-    pools = carry(read_upstreams(stripped), live.pools.states if live else {})
+    pools = carry(read_upstreams(stripped), live.pools if live else Pools())
     return {**files, TEXT_FILE: render(pools, version), DATA_FILE: dump(pools, stripped)}
 
 

@@ -52,15 +52,32 @@ def select(pools: Pools, selection: Selection) -> list[tuple[Upstream, Server]]:
     return [(upstream, server) for upstream, server in every if selection.has(upstream, server)]
 
 
-def change(pools: Pools, selected: Sequence[tuple[Upstream, Server]], state: str) -> Pools:
-    """The pools with these servers in this state."""
+def out_for(pools: Pools, selected: Sequence[tuple[Upstream, Server]], reason: str) -> list[tuple[Upstream, Server]]:
+    """Of the selected servers those that are out for this reason."""
+    return [
+        (upstream, server)
+        for upstream, server in selected
+        if pools.state(upstream, server) != ACTIVE and pools.reason(upstream, server) == reason
+    ]
+
+
+def change(pools: Pools, selected: Sequence[tuple[Upstream, Server]], state: str, reason: str = "") -> Pools:
+    """The pools with these servers in this state. One that is out already keeps its reason."""
     states = {name: dict(servers) for name, servers in pools.states.items()}
+    reasons = {name: dict(servers) for name, servers in pools.reasons.items()}
     for upstream, server in selected:
-        of_upstream = states.setdefault(upstream.name, {})
-        of_upstream.pop(server.name, None)
-        if state != ACTIVE:
-            of_upstream[server.name] = state
-    return Pools(pools.upstreams, {name: servers for name, servers in states.items() if servers})
+        before = states.setdefault(upstream.name, {}).pop(server.name, None)
+        if state == ACTIVE:
+            reasons.get(upstream.name, {}).pop(server.name, None)
+            continue
+        states[upstream.name][server.name] = state
+        if reason and not before:
+            reasons.setdefault(upstream.name, {})[server.name] = reason
+    return Pools(pools.upstreams, _filled(states), _filled(reasons))
+
+
+def _filled(by_upstream: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+    return {upstream: servers for upstream, servers in by_upstream.items() if servers}
 
 
 def left_over(before: Pools, after: Pools) -> list[tuple[Upstream, list[Server]]]:
@@ -87,14 +104,19 @@ def refuse_last(
             )
 
 
-def carry(upstreams: tuple[Upstream, ...], states: Mapping[str, Mapping[str, str]]) -> Pools:
+def carry(upstreams: tuple[Upstream, ...], old: Pools) -> Pools:
     """New upstreams with the states of old ones; a server that is gone takes its state along."""
     names = {upstream.name: {server.name for server in upstream.servers} for upstream in upstreams}
-    kept = {
-        upstream: {server: state for server, state in servers.items() if server in names.get(upstream, ())}
-        for upstream, servers in states.items()
-    }
-    pools = Pools(upstreams, {upstream: servers for upstream, servers in kept.items() if servers})
+
+    def kept(by_upstream: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+        return _filled(
+            {
+                upstream: {server: text for server, text in servers.items() if server in names.get(upstream, ())}
+                for upstream, servers in by_upstream.items()
+            }
+        )
+
+    pools = Pools(upstreams, kept(old.states), kept(old.reasons))
     for upstream in upstreams:
         if not pools.active(upstream):
             raise NginxConfigError(

@@ -23,6 +23,9 @@ TEXT_FILE, DATA_FILE = "upstreams.conf", "upstreams.json"
 States = Mapping[str, Mapping[str, str]]
 """By upstream and server, for servers that are not active."""
 
+Reasons = Mapping[str, Mapping[str, str]]
+"""By upstream and server, why one is not active; absent where nobody said."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -69,13 +72,17 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Pools:
-    """The upstreams of a balancer and which of their servers are out."""
+    """The upstreams of a balancer, which of their servers are out, and why."""
 
     upstreams: tuple[Upstream, ...] = ()
     states: States = field(default_factory=dict)
+    reasons: Reasons = field(default_factory=dict)
 
     def state(self, upstream: Upstream, server: Server) -> str:
         return self.states.get(upstream.name, {}).get(server.name, ACTIVE)
+
+    def reason(self, upstream: Upstream, server: Server) -> str:
+        return self.reasons.get(upstream.name, {}).get(server.name, "")
 
     def active(self, upstream: Upstream) -> list[Server]:
         return [server for server in upstream.servers if self.state(upstream, server) == ACTIVE]
@@ -145,14 +152,8 @@ def _twice(names: Sequence[str]) -> list[str]:
 
 
 def dump(pools: Pools, given: Sequence[Mapping[str, Any]]) -> str:
-    """What a later run reads back: the upstreams as they were given, and the states."""
-    states = {
-        upstream.name: {
-            server.name: pools.state(upstream, server)
-            for server in upstream.servers
-            if pools.state(upstream, server) != ACTIVE
-        }
-        for upstream in pools.upstreams
-    }
-    kept = {name: servers for name, servers in states.items() if servers}
-    return json.dumps({"upstreams": list(given), "states": kept}, indent=1, sort_keys=True) + "\n"
+    """What a later run reads back: the upstreams as they were given, and the states with their reasons."""
+    data: dict[str, Any] = {"upstreams": list(given), "states": pools.states}
+    if pools.reasons:
+        data["reasons"] = pools.reasons
+    return json.dumps(data, indent=1, sort_keys=True) + "\n"

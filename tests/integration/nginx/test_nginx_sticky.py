@@ -248,6 +248,16 @@ def test_the_last_server_that_answers_is_never_drained(site: Site) -> None:
     assert site.upstream(hosts=["a", "b"], state="drained")["changed"]
 
 
+def test_what_was_drained_for_a_reason_comes_back_without_the_rest(site: Site) -> None:
+    assert site.upstream(hosts=["a"], state="draining")["changed"]
+    assert site.upstream(hosts=["a", "b"], state="drained", reason="release")["changed"]
+    site.backends["b"].stop()
+    unwell = site.upstream(state="active", reason="release", only_answering=True)
+    assert (unwell["changed"], unwell["servers"]) == (False, [])
+    assert site.upstream(state="active", reason="release")["servers"] == ["www-web/b-1"]
+    assert site.states() == {"a-1": "drained", "b-1": "active", "c-1": "active"}
+
+
 def test_names_that_the_balancer_does_not_know(site: Site) -> None:
     told = site.upstream(hosts=["b", "x"], state="drained")
     assert told["msg"] == "hosts: this balancer has no x; it has a, b, c"

@@ -14,6 +14,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.states impo
     carry,
     change,
     left_over,
+    out_for,
     refuse_last,
     select,
 )
@@ -153,9 +154,24 @@ class TestStates:
     def test_a_server_that_is_gone_takes_its_state_along(self) -> None:
         fewer = read_upstreams([pool(server(1), server(2))])
         states = {"www-web": {"app2-1": "drained", "app3-1": "drained"}, "old": {"x": "drained"}}
-        assert carry(fewer, states).states == {"www-web": {"app2-1": "drained"}}
+        reasons = {"www-web": {"app2-1": "release", "app3-1": "release"}}
+        carried = carry(fewer, Pools((), states, reasons))
+        assert carried.states == {"www-web": {"app2-1": "drained"}}
+        assert carried.reasons == {"www-web": {"app2-1": "release"}}
         with pytest.raises(NginxConfigError, match="would have drained servers only"):
-            carry(read_upstreams([pool(server(2))]), states)
+            carry(read_upstreams([pool(server(2))]), Pools((), states))
+
+    def test_a_server_keeps_the_reason_it_went_for(self) -> None:
+        selected = select(self.pools, Selection(["api"], hosts=["app1", "app2"]))
+        by_hand = change(self.pools, selected[:1], "draining")
+        both = change(by_hand, selected, "drained", "release")
+        assert both.states == {"api": {"app1-1": "drained", "app2-1": "drained"}}
+        assert both.reasons == {"api": {"app2-1": "release"}}
+        assert out_for(both, selected, "release") == selected[1:]
+        assert change(both, out_for(both, selected, "release"), "active", "release") == change(
+            self.pools, selected[:1], "drained"
+        )
+        assert change(both, selected, "active") == self.pools
 
 
 class TestLive:
@@ -171,7 +187,10 @@ class TestLive:
         disk = Disk(first.main, {first.generation: dict(first.files)})
         live = read_live(disk, "t")
         assert live
-        wanted = Pools(live.pools.upstreams, {"www-web": states} if states else {})
+        reasons = {name: f"why {state}" for name, state in states.items() if state == "drained"}
+        wanted = Pools(
+            live.pools.upstreams, {"www-web": states} if states else {}, {"www-web": reasons} if reasons else {}
+        )
         second = live.with_pools(wanted, "t", OLD)
         assert (second == first) == (not states)
         again = with_upstreams(
