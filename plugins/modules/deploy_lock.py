@@ -20,7 +20,7 @@ options:
   path:
     description: Path of the lock file.
     type: path
-    default: /var/lib/webapp/deploy.lock
+    default: /var/lib/scaleout-webapp/deploy.lock
   state:
     description:
       - V(present) takes the lock, or writes another O(reason) and O(note) into the one this run holds.
@@ -39,7 +39,8 @@ options:
     default: ""
   note:
     description:
-      - Data for the run that takes the lock over should this one die. That run is given it in RV(found).
+      - Data for the run that takes the lock over should this one die. That run is given it in RV(found), and keeps it as long as it gives
+        none itself.
       - Not for secrets; everybody on the host can read it.
     type: dict
     default: {}
@@ -103,6 +104,11 @@ found:
   returned: success
   type: dict
   sample: {owner: "alice@ops", reason: "release 7 of www", since: "2026-11-21T10:11:12Z", note: {}}
+owner:
+  description: Who asked.
+  returned: success
+  type: str
+  sample: alice@ops
 took_over:
   description: Whether the lock was another run's, which is dead.
   returned: state is present
@@ -137,13 +143,14 @@ def turn(params: dict[str, Any], check: bool) -> dict[str, Any]:
         "held": holder is not None,
         "mine": holder is not None and holder.run == wanted.run,
         "found": asdict(found) if found else {},
+        "owner": wanted.owner,
     }
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "default": "/var/lib/webapp/deploy.lock"},
+            "path": {"type": "path", "default": "/var/lib/scaleout-webapp/deploy.lock"},
             "state": {"type": "str", "choices": ["present", "absent", "read"], "default": "present"},
             "reason": {"type": "str", "default": ""},
             "owner": {"type": "str", "default": ""},

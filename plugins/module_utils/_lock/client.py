@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._lock.model import Holder, dump, load
@@ -36,14 +37,15 @@ def take(path: Path, wanted: Holder, over: str) -> tuple[Holder, bool]:
     """The holder afterwards, and whether the file was written.
 
     A lock of somebody else stays, but for that of the run `over`. One of the same run gets the new note and keeps
-    its time.
+    its time. Without a new note the one that was there stays, a dead run's too.
     """
     with _alone(path):
         found = read(path)
         if found and found.run not in (wanted.run, over):
             return found, False
-        if found and found.run == wanted.run:
-            wanted = Holder(**{**vars(wanted), "since": found.since})
+        if found:
+            since = found.since if found.run == wanted.run else wanted.since
+            wanted = replace(wanted, since=since, note=wanted.note or found.note)
         if found == wanted:
             return found, False
         _write(path, dump(wanted))

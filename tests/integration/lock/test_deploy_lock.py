@@ -87,6 +87,7 @@ def test_a_second_run_is_refused_and_the_next_after_a_kill_is_not(lock: Lock) ->
     assert lock.ask(reason="release 8").code == 0
     told = lock.told()
     assert (told["took_over"], told["mine"], told["found"]["note"]) == (True, True, {"before": "r6"})
+    assert json.loads(lock.path.read_text())["note"] == {"before": "r6"}, "the next one to take over needs it too"
 
 
 def test_where_death_cannot_be_seen_it_has_to_be_said(lock: Lock) -> None:
@@ -95,7 +96,7 @@ def test_where_death_cannot_be_seen_it_has_to_be_said(lock: Lock) -> None:
     lock.path.write_text(json.dumps({**held, "process": {**held["process"], "machine": "another container"}}))
     refused = lock.ask()
     assert refused.code != 0
-    assert "webapp_take_over_lock=true" in refused.output
+    assert "take the lock over, with take_over" in refused.output
     assert lock.ask(take_over=True).code == 0
     assert lock.told()["took_over"]
 
