@@ -111,11 +111,11 @@ def unpack(archive: Path, target: Path, user: str) -> None:
     target.mkdir(mode=0o750, exist_ok=True)
     (target / MARKER).write_text(json.dumps({"archive": archive.name}) + "\n")
     # The mark stays all the time: who is interrupted here may go on.
-    for path in target.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.name != MARKER:
-            path.unlink()
+    for old in target.iterdir():
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        elif old.name != MARKER:
+            old.unlink()
     with subprocess.Popen(["zstd", "-q", "-d", "-c", str(archive)], stdout=subprocess.PIPE) as zstd:
         done = subprocess.run(["tar", "-C", str(target), "-xf", "-"], stdin=zstd.stdout, check=False)
     if done.returncode or zstd.returncode:
