@@ -8,6 +8,7 @@ Makes the hosts of its inventory twice.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -68,5 +69,5 @@ def test_killed_everywhere_it_ends_as_if_never_killed(site: Site) -> None:
         for what in sorted({*state, *found[host]})
         if state.get(what) != found[host].get(what)
     }
-    assert differences == {}
+    assert differences == {}, json.dumps(differences, indent=1)
     assert all(len(state) > 300 for state in found.values()), "hardly anything was compared"

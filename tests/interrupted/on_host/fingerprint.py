@@ -17,8 +17,11 @@ import subprocess
 import sys
 from typing import Any
 
-# Made anew on every host: its keys, and passwords that a role makes for itself there.
-OWN = re.compile(r"/etc/(ssh/ssh_host_.*|machine-id|shadow-?|ld\.so\.cache|(passwd|group|gshadow)-|.*admin.*)$")
+# Made anew on every host: its keys, and passwords that a role makes for itself there; and the digests of an app's
+# configuration, which has the name of the release in it.
+OWN = re.compile(
+    r"/etc/(ssh/ssh_host_.*|machine-id|shadow-?|ld\.so\.cache|(passwd|group|gshadow)-|.*admin.*|webapp/\w+/\w+\.digest)$"
+)
 RELEASE = re.compile(r"\d{8}T\d{6}Z")
 TREES = {"/etc": 99, "/opt/webapp": 4, "/srv/shared": 4, "/usr/local": 3, "/tmp": 1, "/var/tmp": 1}
 
