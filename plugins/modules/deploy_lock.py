@@ -68,8 +68,6 @@ attributes:
   diff_mode:
     description: The lock is no state of the host that anybody wants to compare.
     support: none
-extends_documentation_fragment:
-  - action_common_attributes
 """
 
 EXAMPLES = r"""
