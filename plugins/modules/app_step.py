@@ -41,7 +41,9 @@ options:
     description: Working directory. Required to be V(done).
     type: path
   environment_file:
-    description: File with the environment, which systemd reads and then removes. Required to be V(done).
+    description:
+      - File with the environment, on the file system of F(/run). It is moved into the unit's own directory there, which systemd removes when
+        the command has ended. Required to be V(done).
     type: path
   log:
     description: File for the output. Required to be V(done).
@@ -92,7 +94,12 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scaleout.webapp.plugins.module_utils._release.step import argv_of, masked, read_environment
+from ansible_collections.scaleout.webapp.plugins.module_utils._release.step import (
+    argv_of,
+    environment_of,
+    masked,
+    read_environment,
+)
 
 NEEDED = ["command", "user", "group", "chdir", "environment_file", "log"]
 UNKNOWN_UNIT = 5
@@ -125,17 +132,18 @@ def main() -> None:
     if params["state"] == "stopped":
         module.exit_json(changed=False)
 
-    environment_file, log = Path(params["environment_file"]), Path(params["log"])
+    environment_file, log = environment_of(params["unit"]), Path(params["log"])
     began = time.monotonic()
     try:
+        environment_file.parent.mkdir(mode=0o700, exist_ok=True)
+        Path(params["environment_file"]).replace(environment_file)
         environment = read_environment(environment_file.read_text())
         log.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         code, _out, err = module.run_command(argv_of(params))
     except OSError as error:
         module.fail_json(msg=f"cannot run the command: {error}")
     finally:
-        if environment_file.exists():
-            environment_file.unlink()
+        environment_file.unlink(missing_ok=True)
     seconds = int(time.monotonic() - began)
     if code != 0:
         said = log.read_text(errors="replace") if log.exists() else ""

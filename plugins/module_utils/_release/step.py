@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 LINE = re.compile(r'^([A-Za-z_][A-Za-z0-9_]*)="(.*)"$', re.MULTILINE)
@@ -16,6 +17,11 @@ NEVER_MASKED = {"HOME", "PATH"}
 SANDBOX = ("NoNewPrivileges=yes", "PrivateTmp=yes", "PrivateDevices=yes", "ProtectSystem=strict", "ProtectHome=yes")
 
 
+def environment_of(unit: str) -> Path:
+    """Where systemd reads the environment."""
+    return Path("/run") / unit / "environment"
+
+
 def argv_of(step: dict[str, Any]) -> list[str]:
     """The call of systemd-run, which waits and ends as the command does."""
     properties = [
@@ -23,8 +29,10 @@ def argv_of(step: dict[str, Any]) -> list[str]:
         f"User={step['user']}",
         f"Group={step['group']}",
         f"WorkingDirectory={step['chdir']}",
-        f"EnvironmentFile={step['environment_file']}",
-        f"ExecStartPost=+/bin/rm -f {step['environment_file']}",
+        # systemd removes this directory when the command has ended, whoever waits for it then.
+        f"RuntimeDirectory={step['unit']}",
+        "RuntimeDirectoryMode=0700",
+        f"EnvironmentFile={environment_of(step['unit'])}",
         f"StandardOutput=truncate:{step['log']}",
         f"StandardError=append:{step['log']}",
         f"RuntimeMaxSec={step['timeout']}",
