@@ -136,8 +136,16 @@ class Client:
 
     def apply(self, plan: Plan, wanted: list[Wanted]) -> None:
         by_name = {item.unit: item for item in wanted}
+        stopped: list[str] = []
         for group in plan.groups:
-            self._apply(group, by_name)
+            try:
+                self._apply(group, by_name)
+            except ScaleoutError as error:
+                if not stopped:
+                    raise
+                hint = f"{error.fix}; {', '.join(stopped)} had been stopped and disabled before, for the port"
+                raise ScaleoutError(error.what, error.where, hint) from error
+            stopped += [step.unit for step in group if step.action == "stop"]
 
     def _apply(self, group: list[Step], wanted: dict[str, Wanted]) -> None:
         action, units = group[0].action, [step.unit for step in group]

@@ -114,6 +114,12 @@ def test_an_instance_that_systemd_had_to_restart_did_not_stay_up(host: Host, url
         host.client().apply(Plan([[Step("start", UNIT)]]), [host.wanted(url)])
 
 
+def test_a_failed_start_names_what_had_to_yield_for_it(host: Host) -> None:
+    host.properties[UNIT] = {"ActiveState": "active", "SubState": "running", "MainPID": "42", "NRestarts": "3"}
+    with pytest.raises(ScaleoutError, match=r"other-web@3000.service had been stopped and disabled before"):
+        host.client().apply(Plan([[Step("stop", "other-web@3000.service")], [Step("start", UNIT)]]), [host.wanted()])
+
+
 def test_stopping_and_forgetting(host: Host) -> None:
     host.client().apply(Plan([[Step("stop", UNIT)], [Step("forget", "www-web@.service")]]), [])
     assert host.calls == [f"disable --now {UNIT}", "daemon-reload"]
