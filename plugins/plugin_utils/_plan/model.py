@@ -36,6 +36,7 @@ INTERNAL_VARIABLES = (
     "webapp_leftovers",
     "webapp_moved",
     "webapp_name",
+    "webapp_nginx_tags",
     "webapp_plan",
     "webapp_plan_files",
     "webapp_plan_git",
