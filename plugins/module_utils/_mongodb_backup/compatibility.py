@@ -40,7 +40,8 @@ def look(client: Commands, seed: str) -> Found:
         raise ScaleoutError("it knows no primary", seed, "see that a majority of the voting members runs")
     members = client.command(hello["primary"], "replSetGetConfig")["config"]["members"]
     names = [member["host"] for member in members if not member.get("arbiterOnly")]
-    running = {name: parse_version(str(client.command(name, "buildInfo")["version"])) for name in names}
+    # A member that still copies the data knows no users.
+    running = {name: parse_version(str(client.command(name, "buildInfo", login=False)["version"])) for name in names}
     known = client.command(hello["primary"], "getParameter", 1, featureCompatibilityVersion=1)
     compatibility = known["featureCompatibilityVersion"]
     return Found(hello["primary"], compatibility["version"], compatibility.get("targetVersion", ""), running)
