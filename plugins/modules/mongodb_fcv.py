@@ -29,6 +29,7 @@ options:
     default: 60
 extends_documentation_fragment:
   - scaleout.webapp.mongodb_login
+  - scaleout.webapp.mongodb_password_before
 attributes:
   check_mode:
     support: full
@@ -85,7 +86,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import (
+    PASSWORD_BEFORE_SPEC,
+    run_module,
+    seed_of,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.compatibility import (
     check_settable,
     check_upgrade,
@@ -125,6 +130,7 @@ def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
 
 def main() -> None:
     options = {
+        **PASSWORD_BEFORE_SPEC,
         "upgrade_to": {"type": "str"},
         "version": {"type": "str"},
         "wait_timeout": {"type": "int", "default": 60},

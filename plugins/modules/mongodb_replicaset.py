@@ -97,6 +97,7 @@ options:
     default: []
 extends_documentation_fragment:
   - scaleout.webapp.mongodb_login
+  - scaleout.webapp.mongodb_password_before
 attributes:
   check_mode:
     support: full
@@ -209,7 +210,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import (
+    PASSWORD_BEFORE_SPEC,
+    run_module,
+    seed_of,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.replicaset import converge
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.session import Outcome, Session
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.show import differences, plain
@@ -249,6 +254,7 @@ def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
 
 def main() -> None:
     options = {
+        **PASSWORD_BEFORE_SPEC,
         "replica_set": {"type": "str", "required": True},
         "members": {"type": "list", "elements": "raw", "required": True},
         "settings": {"type": "dict", "default": {}},

@@ -40,6 +40,7 @@ options:
     default: 60
 extends_documentation_fragment:
   - scaleout.webapp.mongodb_login
+  - scaleout.webapp.mongodb_password_before
 attributes:
   check_mode:
     support: full
@@ -96,7 +97,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import (
+    PASSWORD_BEFORE_SPEC,
+    run_module,
+    seed_of,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.stepdown import StepDown
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -122,7 +127,7 @@ def stepped_down(module: AnsibleModule, client: Client | NoDriver) -> dict[str, 
 
 
 def main() -> None:
-    run_module(OPTIONS, stepped_down, offline=True)
+    run_module({**OPTIONS, **PASSWORD_BEFORE_SPEC}, stepped_down, offline=True)
 
 
 if __name__ == "__main__":

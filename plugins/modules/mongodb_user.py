@@ -44,11 +44,6 @@ options:
         type: str
         choices: [present, absent]
         default: present
-  login_password_before:
-    description:
-      - The password of O(login_user) until now, where O(login_password) is a new one. It must be one of O(users), with the new password.
-      - Where the new one is refused and this one is taken, the password is changed. Where the new one is taken this one does not count.
-    type: str
   first_user:
     description:
       - Whether O(login_user) shall be made where nobody can log in yet. It must be one of O(users), with the same password.
@@ -62,6 +57,7 @@ options:
     default: 60
 extends_documentation_fragment:
   - scaleout.webapp.mongodb_login
+  - scaleout.webapp.mongodb_password_before
 attributes:
   check_mode:
     support: full
@@ -129,10 +125,6 @@ changes:
   sample:
     - user: www@www
       command: createUser
-password_pending:
-  description: Whether only O(login_password_before) is taken, as in check mode before the change.
-  returned: success
-  type: bool
 what:
   description: What is wrong.
   returned: failure
@@ -152,20 +144,24 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import (
+    PASSWORD_BEFORE_SPEC,
+    run_module,
+    seed_of,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.users import Change, User, Users, parse_users
 
 
-def own_of(users: list[User], params: dict[str, Any], option: str) -> User | None:
+def first_of(users: list[User], params: dict[str, Any]) -> User | None:
     """The user that logs in, among those that shall be made."""
-    if not params[option]:
+    if not params["first_user"]:
         return None
     for user in users:
         if (user.name, user.database) == (params["login_user"], params["login_database"]):
             if user.password == params["login_password"] and user.present:
                 return user
             raise ScaleoutError("its password is not login_password, or it is absent", user.label, "give the same one")
-    raise ScaleoutError(f"{option} needs login_user as one of users", option, "list that user")
+    raise ScaleoutError("first_user needs login_user as one of users", "first_user", "list that user")
 
 
 def difference(change: Change) -> dict[str, Any]:
@@ -180,8 +176,7 @@ def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
         users,
         client,
         seed_of(params),
-        first=own_of(users, params, "first_user"),
-        own=own_of(users, params, "login_password_before"),
+        first=first_of(users, params),
         password_before=params["login_password_before"] or "",
         check=module.check_mode,
         wait_timeout=params["wait_timeout"],
@@ -191,7 +186,6 @@ def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
         module.warn(warning)
     return {
         "changed": bool(changes),
-        "password_pending": task.pending,
         "changes": [{"user": change.user.label, "command": change.command} for change in changes],
         "diff": [difference(change) for change in changes],
     }
@@ -207,7 +201,7 @@ def main() -> None:
     }
     options = {
         "users": {"type": "list", "elements": "dict", "required": True, "options": user_spec},
-        "login_password_before": {"type": "str", "no_log": True},
+        **PASSWORD_BEFORE_SPEC,
         "first_user": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 60},
     }

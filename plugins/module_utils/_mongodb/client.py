@@ -32,8 +32,8 @@ OP_MSG = 2013
 MAX_BYTES = 48_000_000
 
 REFUSED_FIX = (
-    "check login_user, login_password and login_database; to change the password give mongodb_user the one until now as"
-    " login_password_before (the role mongodb: mongodb_admin_password_before)"
+    "check login_user, login_password and login_database; to change the password give the one until now as"
+    " login_password_before, and the new one to mongodb_user (the role mongodb: mongodb_admin_password_before)"
 )
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
@@ -77,6 +77,8 @@ class Login:
     password: str = field(default="", repr=False)
     database: str = "admin"
     tls: dict[str, Any] = field(default_factory=dict)
+    # Tried where the other one is refused: it may be that nobody has changed it yet.
+    password_before: str = field(default="", repr=False)
 
 
 class Client:
@@ -90,21 +92,33 @@ class Client:
         """Run one command on the database admin, or the one named in `database`."""
         database = more.pop("database", "admin")
         as_user = login and bool(self.login.user)
+        kept = (address, as_user) in self._open
         try:
-            if (address, as_user) not in self._open:
-                self._open[address, as_user] = self._connect(address, self.login if as_user else None)
-            return dict(self._open[address, as_user][database].command(name, value, **more))
+            return self._run(address, database, self.login if as_user else None, name, value, **more)
+        except LoginRefusedError:
+            if not self.login.password_before:
+                raise
+        if kept:
+            # It was opened with the password of before, and somebody has changed that since.
+            return self.command(address, name, value, database=database, **more)
+        before = replace(self.login, password=self.login.password_before)
+        return self._run(address, database, before, name, value, **more)
+
+    def _run(
+        self, address: str, database: str, login: Login | None, name: str, value: Any, **more: Any
+    ) -> dict[str, Any]:
+        """With the connection that is kept, or a new one."""
+        key = (address, login is not None)
+        try:
+            if key not in self._open:
+                self._open[key] = self._connect(address, login)
+            return dict(self._open[key][database].command(name, value, **more))
         except Exception as error:
             known = self._translated(error, address, self.login.user)
             # The driver remembers a failure, and would answer with it the next time.
-            if isinstance(known, (UnreachableError, LoginRefusedError)) and (address, as_user) in self._open:
-                self._open.pop((address, as_user)).close()
+            if isinstance(known, (UnreachableError, LoginRefusedError)) and key in self._open:
+                self._open.pop(key).close()
             raise known from error
-
-    def log_in_with(self, password: str) -> None:
-        """From now on; what is open was opened with another one."""
-        self.close()
-        self.login = replace(self.login, password=password)
 
     def accepts(self, address: str, user: str, password: str, database: str) -> bool:
         """Whether this user can log in with this password."""
@@ -248,9 +262,6 @@ class Logins(Commands, Protocol):
     def accepts(self, address: str, user: str, password: str, database: str) -> bool:
         """Whether this user can log in with this password."""
 
-    def log_in_with(self, password: str) -> None:
-        """From now on."""
-
 
 class NoDriver:
     """Stands for the client in check mode on a host where PyMongo is yet to be installed: nothing answers."""
@@ -260,9 +271,6 @@ class NoDriver:
 
     def accepts(self, address: str, user: str, password: str, database: str) -> bool:
         raise UnreachableError("PyMongo is not installed here yet", address)
-
-    def log_in_with(self, password: str) -> None:
-        """Nobody can log in."""
 
     def look(self, address: str) -> Seen:
         return Seen(address, "silent", cause="PyMongo is not installed here yet")

@@ -45,6 +45,8 @@ TLS_FILES = {
     "tls_crl_file": "tlsCRLFile",
     "tls_certificate_key_file": "tlsCertificateKeyFile",
 }
+# Documented in doc_fragments/mongodb_password_before.py.
+PASSWORD_BEFORE_SPEC: dict[str, Any] = {"login_password_before": {"type": "str", "no_log": True}}
 LOGIN_TOGETHER = [["login_user", "login_password"]]
 
 # The work of a module: from its options, by way of the client, to its result.
@@ -88,7 +90,13 @@ def login_of(params: dict[str, Any]) -> Login:
                 if not os.path.isfile(params[option]):
                     raise ScaleoutError(f"there is no file {params[option]}", option, "name one of the task's host")
                 tls[name] = params[option]
-    return Login(params["login_user"] or "", params["login_password"] or "", params["login_database"], tls)
+    return Login(
+        params["login_user"] or "",
+        params["login_password"] or "",
+        params["login_database"],
+        tls,
+        params.get("login_password_before") or "",
+    )
 
 
 def seed_of(params: dict[str, Any]) -> str:

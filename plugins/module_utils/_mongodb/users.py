@@ -111,8 +111,7 @@ class Users:
     seed: str
     # The user that shall log in, while nobody may exist yet.
     first: User | None = None
-    # The user that logs in, whose password may have to be changed from the one of before.
-    own: User | None = None
+    # Of the first user, where it is there and its password is yet to be changed.
     password_before: str = field(default="", repr=False)
     check: bool = False
     wait_timeout: float = 60
@@ -122,8 +121,6 @@ class Users:
     def __post_init__(self) -> None:
         self.deadline = self.clock() + self.wait_timeout
         self.warnings: list[str] = []
-        # Whether only the password of before is taken.
-        self.pending = False
 
     def converge(self) -> list[Change]:
         seen = self.client.look(self.seed)
@@ -141,9 +138,7 @@ class Users:
                 self.seed,
                 "make the replica set first, with mongodb_replicaset",
             )
-        if self.own and self.password_before:
-            self._take_login(self.own)
-        first = self._make_first(self.first) if self.first and not self.pending else None
+        first = self._make_first(self.first) if self.first else None
         if first and self.check:
             made = [make_change(user, None, False) for user in self.users]
         else:
@@ -184,32 +179,6 @@ class Users:
             except UnreachableError:
                 if self._late():
                     raise
-            except LoginRefusedError:
-                # A call on another host has changed the password meanwhile.
-                if not self.own or not self.pending:
-                    raise
-                self._changed(self.own)
-
-    # The login
-
-    def _take_login(self, own: User) -> None:
-        """With the password of before, where nobody has changed it yet."""
-        while True:
-            try:
-                primary = self._primary()
-                given = own.name, own.password, own.database
-                if not self.client.accepts(primary, *given):
-                    self.pending = self.client.accepts(primary, own.name, self.password_before, own.database)
-                break
-            except (ServerError, UnreachableError) as error:
-                if (isinstance(error, ServerError) and error.code not in PASSING) or self._late():
-                    raise
-        if self.pending:
-            self.client.log_in_with(self.password_before)
-
-    def _changed(self, own: User) -> None:
-        self.pending = False
-        self.client.log_in_with(own.password)
 
     # The first user
 
@@ -218,14 +187,14 @@ class Users:
         while True:
             try:
                 primary = self._primary()
-                if self.client.accepts(primary, user.name, user.password, user.database):
+                if self._is_there(primary, user):
                     return None
                 change = self._create_first(user) if primary == self.seed else None
                 if change:
                     return change
                 if primary != self.seed and not self._nobody_yet():
                     # It may have been made since.
-                    if self.client.accepts(primary, user.name, user.password, user.database):
+                    if self._is_there(primary, user):
                         return None
                     raise self._refused(user)
             except (ServerError, UnreachableError) as error:
@@ -239,6 +208,12 @@ class Users:
                 return make_change(user, None, False)
             if self._late():
                 raise self._refused(user)
+
+    def _is_there(self, address: str, user: User) -> bool:
+        passwords = dict.fromkeys([user.password, self.password_before])
+        return any(
+            self.client.accepts(address, user.name, password, user.database) for password in passwords if password
+        )
 
     def _create_first(self, user: User) -> Change | None:
         change = make_change(user, None, False)
@@ -254,7 +229,7 @@ class Users:
             if error.code in PASSING:
                 return None
         # Somebody was faster, or there have been users for long.
-        if self.client.accepts(self.seed, user.name, user.password, user.database):
+        if self._is_there(self.seed, user):
             return None
         raise self._refused(user)
 
@@ -292,8 +267,6 @@ class Users:
                     if error.code != USER_EXISTS or self._late():
                         raise
                     continue
-                if self.own and user.label == self.own.label:
-                    self._changed(self.own)
             return change
 
     def _run(self, change: Change, login: bool = True) -> None:

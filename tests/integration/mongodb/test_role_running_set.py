@@ -59,7 +59,9 @@ def test_another_program_waits_for_a_primary(leaderless: Mongod, tmp_path: Path)
 
 def test_a_member_without_the_data_is_asked_for_its_version(start: Start, keyfile: Path, tmp_path: Path) -> None:
     servers, login = made(start, 3, keyfile)
-    (new,) = start(1, keyfile=keyfile, parameters={"enableTestCommands": "1", f"failpoint.{HANG}": "{mode: 'alwaysOn'}"})
+    (new,) = start(
+        1, keyfile=keyfile, parameters={"enableTestCommands": "1", f"failpoint.{HANG}": "{mode: 'alwaysOn'}"}
+    )
     late = replica_set(servers[0], [*servers, new], wait_timeout=3, **login)
     assert "it is STARTUP2" in late["msg"], late
     assert not new.hello()["secondary"]
