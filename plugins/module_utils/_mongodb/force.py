@@ -32,6 +32,10 @@ class Left:
         votes = sum(member.votes for member in self.config.members if member.name in self.alive)
         return votes > self.config.voters // 2
 
+    def is_without(self, lost: frozenset[str]) -> bool:
+        """Whether the lost were left behind already."""
+        return self.has_majority and not lost & {member.name for member in self.config.members}
+
     def told(self) -> str:
         return ", ".join(f"{name} ({cause})" for name, cause in sorted(self.silent.items()))
 

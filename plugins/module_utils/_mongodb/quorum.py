@@ -34,25 +34,35 @@ def go_on_without(session: Session, lost: frozenset[str]) -> Live | None:
         raise ScaleoutError(
             f"{', '.join(answering)}, so it is not lost", "lost_members", "stop it for good, or leave it out"
         )
-    if _has_primary(session):
-        return None
-    told = _told(session)
-    if not told:
-        raise ScaleoutError("nobody tells the configuration", session.where, "give login_user and login_password")
-    left = _left(session, told)
-    if not left.has_majority:
-        left = _with_optimes(session, left, told)
-    step, config, newest = forced(left, session.wanted, lost)
-    session.outcome.warnings.append(may_roll_back(left, newest, lost))
-    before = Live(left.config, newest, None, dict.fromkeys(left.alive, "member"))
-    session.outcome.before = before
-    session.outcome.steps.append(step)
-    if session.check:
-        seen = session.survey()
-        states = {**before.states, **{name: one.state for name, one in seen.items()}}
-        return replace(before, states=states).after(step)
-    others = sorted(name for name in left.optimes if name != newest)
-    _force(session, config, newest, others)
+    while not _has_primary(session):
+        told = _told(session)
+        if not told:
+            raise ScaleoutError("nobody tells the configuration", session.where, "give login_user and login_password")
+        left = _left(session, told)
+        if left.is_without(lost):
+            # A call on another host forced it just now, and its primary is yet to come.
+            return None
+        if not left.has_majority:
+            left = _with_optimes(session, left, told)
+        step, config, newest = forced(left, session.wanted, lost)
+        before = Live(left.config, newest, None, dict.fromkeys(left.alive, "member"))
+        foretold: Live | None = None
+        if session.check:
+            seen = session.survey()
+            states = {**before.states, **{name: one.state for name, one in seen.items()}}
+            foretold = replace(before, states=states).after(step)
+        elif not _force(session, left, config, newest):
+            if session.late():
+                raise ScaleoutError(
+                    f"somebody else changes its configuration, and it has no primary after {session.wait_timeout:g} s",
+                    newest,
+                    "see its log; run the task again when nobody else does",
+                )
+            continue
+        session.outcome.warnings.append(may_roll_back(left, newest, lost))
+        session.outcome.before = before
+        session.outcome.steps.append(step)
+        return foretold
     return None
 
 
@@ -118,11 +128,23 @@ def _with_optimes(session: Session, left: Left, told: dict[str, Config]) -> Left
     return replace(left, optimes=optimes, dates=dates)
 
 
-def _force(session: Session, config: Config, newest: str, others: list[str]) -> None:
-    """The others may not stand for election until the one with the newest data is primary: they would roll back."""
+def _force(session: Session, left: Left, config: Config, newest: str) -> bool:
+    """Whether it was this call that did it; where another one was faster all has to be looked at again.
+
+    The others may not stand for election until the one with the newest data is primary: they would roll back.
+    """
+    # The server takes a forced configuration whatever came before it.
+    if session.ask(newest, "replSetGetConfig")["config"]["version"] != left.config.version:
+        return False
+    others = sorted(name for name in left.optimes if name != newest)
     for name in others:
         session.ask(name, "replSetFreeze", FREEZE_SECONDS)
-    session.ask(newest, "replSetReconfig", config.document(), force=True)
+    try:
+        session.ask(newest, "replSetReconfig", config.document(), force=True)
+    except ServerError as error:
+        if error.code not in PASSING:
+            raise
+        return False
     while not any(one.primary == newest for one in session.survey().values()):
         try:
             session.ask(newest, "replSetStepUp")
@@ -136,3 +158,4 @@ def _force(session: Session, config: Config, newest: str, others: list[str]) -> 
             )
     for name in others:
         session.ask(name, "replSetFreeze", 0)
+    return True

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
+
+from pymongo.write_concern import WriteConcern
 
 from tests.integration.mongodb.changes import LONG, WITH_AND_WITHOUT, config_of, done, made, primary_of
-from tests.integration.mongodb.mongods import Mongod, Start, identities, replica_set
+from tests.integration.mongodb.mongods import Mongod, Start, identities, on_all, replica_set
 
 
 def lose(left: list[Mongod], lost: list[Mongod]) -> None:
@@ -81,3 +84,23 @@ def test_the_newest_survivor_is_taken(start: Start) -> None:
     new = primary_of([stale, fresh])
     with new.client() as client:
         assert client["traffic"]["numbers"].find_one({"_id": 1})
+
+
+def test_survivors_that_force_at_the_same_time(start: Start) -> None:
+    servers = start(5)
+    done(replica_set(servers[0], servers))
+    with primary_of(servers).client() as client:
+        numbers = client.get_database("traffic", write_concern=WriteConcern(w=5))["numbers"]
+        numbers.insert_many([{"_id": number} for number in range(100)])
+    left, lost = servers[:2], servers[2:]
+    lose(left, lost)
+    forced: dict[str, Any] = {"force": True, "lost_members": [server.address for server in lost]}
+    results = on_all(lambda server: replica_set(server, left, **forced), left)
+    steps = [step for result in results for step in done(result)]
+    assert len({step for step in steps if step.startswith("force")}) == 1
+    assert [(member["host"], member["votes"]) for member in config_of(left[0])["members"]] == [
+        (server.address, 1) for server in left
+    ]
+    with primary_of(left).client() as client:
+        assert client["traffic"]["numbers"].count_documents({}) == 100
+    assert [done(replica_set(server, left, **forced)) for server in left] == [[], []]

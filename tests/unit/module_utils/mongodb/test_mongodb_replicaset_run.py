@@ -288,6 +288,26 @@ def test_a_majority_that_is_lost_meanwhile_is_told_at_once() -> None:
     assert fake.time < 5
 
 
+def test_force_comes_too_late_where_another_call_was_faster() -> None:
+    fake = Fake(members(3), {"db1:27017": "silent", "db2:27017": "silent"})
+    fake.primary = False
+    fake.status["db0:27017"] = {"self": True, "state": 2, "optime": {"t": 1, "ts": 1}}
+
+    def another_call_forces() -> None:
+        fake.config = {**one_member(), "version": 70_000}
+
+    # While this one asks who has the newest data.
+    fake.mishaps["replSetGetStatus"] = [another_call_forces]
+    fake.mishaps["replSetGetConfig"] = [lambda: None] * 2 + [lambda: setattr(fake, "primary", True)]
+    wanted = Wanted("rs0", (WantedMember(NAMES[0]),))
+    lost = frozenset(NAMES[1:])
+    session = Session(wanted, fake, "127.0.0.1:27017", True, lost=lost, clock=fake.clock, sleep=fake.sleep)
+    outcome = converge(session)
+    assert outcome.steps == []
+    assert outcome.warnings == []
+    assert not [call for call in fake.calls if call[1] in ("replSetReconfig", "replSetFreeze")]
+
+
 def test_listed_members_without_a_majority_are_told_of_force() -> None:
     fake = Fake(members(3), {"db1:27017": "silent", "db2:27017": "silent"})
     with pytest.raises(UnreachableError, match="if they are lost for good see force"):
