@@ -17,6 +17,7 @@ description:
   - With authentication on it needs a user with the role C(clusterMonitor).
 extends_documentation_fragment:
   - scaleout.webapp.mongodb_login
+  - scaleout.webapp.mongodb_password_before
 attributes:
   check_mode:
     support: full
@@ -165,7 +166,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.info import read_set
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import UnreachableError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module, seed_of
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import (
+    PASSWORD_BEFORE_SPEC,
+    run_module,
+    seed_of,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.show import plain
 
 
@@ -181,7 +186,7 @@ def told(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any]:
 
 
 def main() -> None:
-    run_module({}, told, offline=True)
+    run_module(PASSWORD_BEFORE_SPEC, told, offline=True)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def report(address: str, loaded: str) -> dict[str, Any]:
     return answer
 
 
-def still_missing(address: str, wanted: str, listed: list[str]) -> str:
+def still_missing(address: str, wanted: str, members: list[str]) -> str:
     """What is not yet as wanted, in words; empty when all is."""
     hello = ask(address)
     state = state_of(hello)
@@ -151,25 +151,23 @@ def still_missing(address: str, wanted: str, listed: list[str]) -> str:
     if wanted == "member":
         return "" if state in MEMBER else f"{address} is {state}"
     # What does not serve cannot be missed while it is restarted.
-    return unwell_peers(hello, listed) if hello else ""
+    return unwell_peers(hello, members) if hello else ""
 
 
-def unwell_peers(hello: dict[str, Any], listed: list[str]) -> str:
+def unwell_peers(hello: dict[str, Any], members: list[str]) -> str:
     """The other members that are not well; hello tells no hidden ones, the list does."""
     told = {*hello.get("hosts", []), *hello.get("passives", []), *hello.get("arbiters", [])}
-    peers = sorted({*told, *listed} - {hello.get("me")})
+    peers = sorted({*told, *members} - {hello.get("me")})
     with ThreadPoolExecutor(max(1, len(peers))) as pool:
         states = dict(zip(peers, pool.map(lambda peer: state_of(ask(peer)), peers)))
-    # A listed one that is in no set yet has no vote to lose.
-    expected = [peer for peer in peers if peer in told or states[peer] != "uninitialised"]
-    return ", ".join(f"{peer} is {states[peer]}" for peer in expected if states[peer] not in MEMBER)
+    return ", ".join(f"{peer} is {states[peer]}" for peer in peers if states[peer] not in MEMBER)
 
 
-def wait(address: str, wanted: str, seconds: float, listed: list[str]) -> None:
+def wait(address: str, wanted: str, seconds: float, members: list[str]) -> None:
     deadline = time.monotonic() + seconds
     crashes = int(unit()["NRestarts"])
     while True:
-        missing = still_missing(address, wanted, listed)
+        missing = still_missing(address, wanted, members)
         if not missing:
             return
         systemd = unit()
@@ -186,11 +184,11 @@ def main() -> None:
     parser.add_argument("--loaded", required=True)
     parser.add_argument("--wait", choices=["answer", "member", "peers"])
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--peers", default="", help="the other members that are listed, with commas between them")
+    parser.add_argument("--members", default="", help="those of the configuration, with commas between them")
     arguments = parser.parse_args()
     if arguments.wait:
-        listed = [name for name in arguments.peers.split(",") if name]
-        wait(arguments.address, arguments.wait, arguments.seconds, listed)
+        members = [name for name in arguments.members.split(",") if name]
+        wait(arguments.address, arguments.wait, arguments.seconds, members)
     json.dump(report(arguments.address, arguments.loaded), sys.stdout)
 
 

@@ -1,8 +1,9 @@
-"""What the role asks a set that runs, before it touches anything."""
+"""What the role asks a set that runs: before it touches anything, and before it restarts a member."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,23 @@ from typing import Any
 import pytest
 
 from tests.integration.mongodb.changes import done, made
-from tests.integration.mongodb.mongods import ADMIN, Mongod, Start, replica_set, run_module, run_playbook, wait_for
+from tests.integration.mongodb.mongods import (
+    ADMIN,
+    HOST,
+    Mongod,
+    Start,
+    make_set,
+    replica_set,
+    run_module,
+    run_playbook,
+    wait_for,
+)
+from tests.support.ports import free_port
 
 HANG = "initialSyncHangBeforeCopyingDatabases"
 
 
-def asked(folder: Path, server: Mongod, state: str, installed: str, **more: Any) -> dict[str, Any]:
+def asked(folder: Path, server: Mongod, state: str, installed: str) -> dict[str, Any]:
     """The last task of the questions, about a mongod that may differ from the one that is installed."""
     program = folder / "installed"
     program.write_text(installed)
@@ -23,20 +35,21 @@ def asked(folder: Path, server: Mongod, state: str, installed: str, **more: Any)
     wanted.write_text("#!/bin/sh\necho db version v6.0.24\n")
     wanted.chmod(0o755)
     variables = {
-        "mongodb_port": server.port,
-        "mongodb_admin_password": ADMIN["login_password"],
         "mongodb_install_method": "binary",
         "mongodb_binary": str(wanted),
-        "mongodb_wait_timeout": 20,
         "__mongodb_executable": str(program),
         "__mongodb_before_read": {"stdout": json.dumps({"state": state, "tls_mode": "disabled"})},
-        **more,
     }
+    return last_of("running_set", folder, server, variables)
+
+
+def last_of(stage: str, folder: Path, server: Mongod, variables: dict[str, Any]) -> dict[str, Any]:
+    """The result of the last task of a stage, on this machine."""
+    common = {"mongodb_port": server.port, "mongodb_admin_password": ADMIN["login_password"]}
     given = folder / "variables.json"
-    given.write_text(json.dumps(variables))
-    role = {"name": "scaleout.webapp.mongodb", "tasks_from": "running_set"}
-    results = run_playbook(folder, [{"ansible.builtin.include_role": role}], sys.executable, "-e", f"@{given}")
-    return results[-1]
+    given.write_text(json.dumps({**common, **variables}))
+    role = {"name": "scaleout.webapp.mongodb", "tasks_from": stage}
+    return run_playbook(folder, [{"ansible.builtin.include_role": role}], sys.executable, "-e", f"@{given}")[-1]
 
 
 @pytest.fixture
@@ -70,3 +83,29 @@ def test_a_member_without_the_data_is_asked_for_its_version(start: Start, keyfil
     assert not asked(tmp_path, new, "catching up", "another program").get("failed")
     new.ask("configureFailPoint", HANG, mode="off")
     done(replica_set(servers[0], [*servers, new], **login))
+
+
+def test_who_is_waited_for_before_a_restart(
+    start: Start, keyfile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text("#!/bin/sh\nprintf 'LoadState=loaded\\nActiveState=active\\nMainPID=1\\nNRestarts=0\\n'\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
+    servers = start(3, keyfile=keyfile)
+    hidden = {"host": servers[2].address, "hidden": True, "priority": 0}
+    make_set(servers, [*servers[:2], hidden], ADMIN)
+    listed = [server.address for server in servers] + [f"{HOST}:{free_port()}"]
+    variables: dict[str, Any] = {
+        "mongodb_members": listed,
+        "mongodb_address": HOST,
+        "mongodb_wait_timeout": 100000,
+        "__mongodb_member_read": {"stdout": json.dumps({"state": "primary", "tls_mode": "disabled"})},
+    }
+    # One that is listed and was never there is nobody's loss.
+    went_on = last_of("peers", tmp_path, servers[0], variables)
+    assert not went_on.get("failed"), went_on
+    servers[2].stop()
+    waited = last_of("peers", tmp_path, servers[0], {**variables, "mongodb_wait_timeout": 2})
+    assert f"after 2 s {servers[2].address} is silent" in str(waited)
