@@ -154,8 +154,12 @@ def start_module(name: str, arguments: dict[str, Any], check: bool = False) -> s
 
 
 def run_module(name: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
-    """What it says in the end."""
-    with start_module(name, arguments, check) as process:
+    return result_of(start_module(name, arguments, check))
+
+
+def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a module says in the end."""
+    with process:
         try:
             said, complained = process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
@@ -174,6 +178,10 @@ def wipe(server: Mongod) -> None:
 
 
 def replica_set(server: Mongod, members: list[Any], check: bool = False, **more: Any) -> dict[str, Any]:
+    return result_of(start_replica_set(server, members, check, **more))
+
+
+def start_replica_set(server: Mongod, members: list[Any], check: bool = False, **more: Any) -> subprocess.Popen[str]:
     arguments = {
         "login_host": "127.0.0.1",
         "login_port": server.port,
@@ -183,7 +191,7 @@ def replica_set(server: Mongod, members: list[Any], check: bool = False, **more:
         "wait_timeout": 60,
         **more,
     }
-    return run_module("mongodb_replicaset", arguments, check)
+    return start_module("mongodb_replicaset", arguments, check)
 
 
 def users(server: Mongod, wanted: list[dict[str, Any]], check: bool = False, **more: Any) -> dict[str, Any]:

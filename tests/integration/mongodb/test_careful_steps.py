@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
 
 from tests.integration.mongodb.changes import config_of, done, made, primary_of
-from tests.integration.mongodb.mongods import Mongod, Start, replica_set, run_module, wait_for
+from tests.integration.mongodb.mongods import (
+    Mongod,
+    Start,
+    replica_set,
+    result_of,
+    run_module,
+    start_replica_set,
+    wait_for,
+)
 
 
-def in_maintenance(server: Mongod, on: bool) -> None:
+def in_maintenance(server: Mongod, primary: Mongod) -> None:
     """RECOVERING: it answers and is in good health, but does not count as one that has the data."""
-    server.ask("replSetMaintenance", on)
-    wait_for(lambda: bool(server.hello()["secondary"]) is not on)
+    server.ask("replSetMaintenance", True)
+    # The primary hears of it with the next heartbeat.
+    wait_for(lambda: state_of(server, primary) == "RECOVERING")
+
+
+def state_of(server: Mongod, primary: Mongod) -> str:
+    members = primary.ask("replSetGetStatus")["members"]
+    return next(str(member["stateStr"]) for member in members if member["name"] == server.address)
+
+
+def times_asked(server: Mongod) -> int:
+    """For the state of its set, by anybody."""
+    return int(server.ask("serverStatus")["metrics"]["commands"]["replSetGetStatus"]["total"])
 
 
 def test_a_vote_is_not_taken_before_those_that_are_left_have_the_data(start: Start) -> None:
     servers, _login = made(start, 3)
     primary = primary_of(servers)
     behind, leaves = (server for server in servers if server is not primary)
-    in_maintenance(behind, True)
+    in_maintenance(behind, primary)
     version = config_of(primary)["version"]
     for wanted in ([primary, behind], [primary, behind, {"host": leaves.address, "votes": 0, "priority": 0}]):
         refused = replica_set(primary, wanted, wait_timeout=3)
@@ -31,13 +49,14 @@ def test_a_vote_is_not_taken_before_those_that_are_left_have_the_data(start: Sta
     # Only the priority was taken, which costs no vote.
     assert config_of(primary)["version"] == version + 1
 
-    timer = threading.Timer(2, in_maintenance, (behind, False))
-    timer.start()
-    try:
-        assert done(replica_set(primary, [primary, behind])) == [f"remove {leaves.address}"]
-    finally:
-        timer.join()
-    assert behind.hello()["secondary"]
+    before = times_asked(primary)
+    run = start_replica_set(primary, [primary, behind])
+    # Once for the health of all, then again and again while it waits.
+    wait_for(lambda: times_asked(primary) > before + 3)
+    assert run.poll() is None
+    assert len(config_of(primary)["members"]) == 3
+    behind.ask("replSetMaintenance", False)
+    assert done(result_of(run)) == [f"remove {leaves.address}"]
 
 
 @pytest.mark.parametrize("also_primary", [False, True])

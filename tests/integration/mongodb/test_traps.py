@@ -25,13 +25,12 @@ from tests.integration.mongodb.changes import (
 )
 from tests.integration.mongodb.mongods import (
     ADMIN,
-    QUICK,
     Start,
     identities,
     make_set,
     on_all,
     replica_set,
-    start_module,
+    start_replica_set,
     users,
     wipe,
 )
@@ -148,15 +147,7 @@ def test_a_killed_run_is_taken_up(start: Start, traffic: TrafficOn, _round: int)
     with traffic(servers[:3]):
         for version in range(2, 6):
             # Killed as soon as this version is in use, wherever the run is then.
-            run = start_module(
-                "mongodb_replicaset",
-                {
-                    "login_port": servers[_round].port,
-                    "replica_set": "rs0",
-                    "members": [server.address for server in servers],
-                    "settings": QUICK,
-                },
-            )
+            run = start_replica_set(servers[_round], servers)
             while run.poll() is None and config_of(servers[0])["version"] < version:
                 time.sleep(0.01 * (1 + _round))
             run.kill()
