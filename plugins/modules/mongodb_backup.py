@@ -35,6 +35,7 @@ options:
     type: int
     default: 7
 extends_documentation_fragment:
+  - scaleout.webapp.failure
   - scaleout.webapp.mongodb_login
 attributes:
   check_mode:
@@ -76,18 +77,6 @@ removed:
   returned: success
   type: list
   elements: str
-what:
-  description: What is wrong.
-  returned: failure
-  type: str
-where:
-  description: The member or folder concerned.
-  returned: failure
-  type: str
-fix:
-  description: What to do about it.
-  returned: failure
-  type: str
 """
 
 from pathlib import Path

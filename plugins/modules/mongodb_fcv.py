@@ -28,6 +28,7 @@ options:
     type: int
     default: 60
 extends_documentation_fragment:
+  - scaleout.webapp.failure
   - scaleout.webapp.mongodb_login
   - scaleout.webapp.mongodb_password_before
 attributes:
@@ -68,18 +69,6 @@ running:
   returned: success
   type: dict
   sample: {"db1:27017": 6.0.24, "db2:27017": 6.0.24}
-what:
-  description: What is wrong.
-  returned: failure
-  type: str
-where:
-  description: The member or option concerned.
-  returned: failure
-  type: str
-fix:
-  description: What to do about it.
-  returned: failure
-  type: str
 """
 
 from typing import Any

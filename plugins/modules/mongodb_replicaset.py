@@ -96,6 +96,7 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - scaleout.webapp.failure
   - scaleout.webapp.mongodb_login
   - scaleout.webapp.mongodb_password_before
 attributes:
@@ -191,18 +192,6 @@ primary:
 message:
   description: What is left for a call with a login.
   returned: success
-  type: str
-what:
-  description: What is wrong.
-  returned: failure
-  type: str
-where:
-  description: The member or option concerned.
-  returned: failure
-  type: str
-fix:
-  description: What to do about it.
-  returned: failure
   type: str
 """
 

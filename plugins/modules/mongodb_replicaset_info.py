@@ -16,6 +16,7 @@ description:
   - The primary is asked; where there is none, the member itself.
   - With authentication on it needs a user with the role C(clusterMonitor).
 extends_documentation_fragment:
+  - scaleout.webapp.failure
   - scaleout.webapp.mongodb_login
   - scaleout.webapp.mongodb_password_before
 attributes:
@@ -146,18 +147,6 @@ status:
     message:
       description: What the server says about it, mostly nothing.
       type: str
-what:
-  description: What is wrong.
-  returned: failure
-  type: str
-where:
-  description: The server or option concerned.
-  returned: failure
-  type: str
-fix:
-  description: What to do about it.
-  returned: failure
-  type: str
 """
 
 from typing import Any

@@ -47,6 +47,8 @@ options:
     description: The password.
     type: str
     required: true
+extends_documentation_fragment:
+  - scaleout.webapp.failure
 attributes:
   check_mode:
     support: full
@@ -79,18 +81,6 @@ manifest:
   returned: success
   type: dict
   sample: {replica_set: rs0, version: 6.0.5, feature_compatibility_version: "6.0", size: 1234567}
-what:
-  description: What is wrong.
-  returned: failure
-  type: str
-where:
-  description: The file or folder concerned.
-  returned: failure
-  type: str
-fix:
-  description: What to do about it.
-  returned: failure
-  type: str
 """
 
 from pathlib import Path

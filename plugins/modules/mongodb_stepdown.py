@@ -39,6 +39,7 @@ options:
     type: int
     default: 60
 extends_documentation_fragment:
+  - scaleout.webapp.failure
   - scaleout.webapp.mongodb_login
   - scaleout.webapp.mongodb_password_before
 attributes:
@@ -79,18 +80,6 @@ primary:
   returned: success
   type: str
   sample: db2:27017
-what:
-  description: What is wrong.
-  returned: failure
-  type: str
-where:
-  description: The server or option concerned.
-  returned: failure
-  type: str
-fix:
-  description: What to do about it.
-  returned: failure
-  type: str
 """
 
 from typing import Any

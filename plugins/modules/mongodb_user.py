@@ -56,6 +56,7 @@ options:
     type: int
     default: 60
 extends_documentation_fragment:
+  - scaleout.webapp.failure
   - scaleout.webapp.mongodb_login
   - scaleout.webapp.mongodb_password_before
 attributes:
@@ -125,18 +126,6 @@ changes:
   sample:
     - user: www@www
       command: createUser
-what:
-  description: What is wrong.
-  returned: failure
-  type: str
-where:
-  description: The server, user or option concerned.
-  returned: failure
-  type: str
-fix:
-  description: What to do about it.
-  returned: failure
-  type: str
 """
 
 from typing import Any
