@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import unmarked
 
 from tests.integration.mongodb.changes import (
+    WITH_AND_WITHOUT,
     TrafficOn,
     assert_one_vote_at_a_time,
     config_of,
@@ -16,13 +18,15 @@ from tests.integration.mongodb.changes import (
     made,
     primary_of,
 )
-from tests.integration.mongodb.mongods import QUICK, Start, make_set, replica_set, run_module
+from tests.integration.mongodb.mongods import ADMIN, QUICK, Start, make_set, replica_set, run_module
 from tests.integration.mongodb.traffic import DIES
 
 
-def test_the_primary_dies_meanwhile(start: Start, traffic: TrafficOn) -> None:
-    servers = start(4)
-    make_set(servers, [{"host": servers[0].address, "priority": 5}, *servers[1:3]], {})
+@WITH_AND_WITHOUT
+def test_the_primary_dies_meanwhile(start: Start, keyfile: Path, traffic: TrafficOn, authentication: bool) -> None:
+    servers = start(4, keyfile=keyfile if authentication else None)
+    login = ADMIN if authentication else {}
+    make_set(servers, [{"host": servers[0].address, "priority": 5}, *servers[1:3]], login)
     killed = threading.Event()
 
     def kill() -> None:
@@ -33,20 +37,23 @@ def test_the_primary_dies_meanwhile(start: Start, traffic: TrafficOn) -> None:
                 killed.set()
 
     thread = threading.Thread(target=kill)
-    with traffic(servers[1:3], elections=DIES):
+    with traffic(servers[1:3], login, elections=DIES):
         thread.start()
-        result = replica_set(servers[3], servers)
+        result = replica_set(servers[3], servers, **login)
         thread.join()
         if result.get("failed"):
             assert servers[0].address in result["msg"], result
         servers[0].start()
-        done(replica_set(servers[3], servers))
-    assert done(replica_set(servers[2], servers, check=True)) == []
+        done(replica_set(servers[3], servers, **login))
+    assert done(replica_set(servers[2], servers, check=True, **login)) == []
     assert_one_vote_at_a_time(servers)
 
 
-def test_hidden_delayed_and_tagged_members(start: Start, traffic: TrafficOn) -> None:
-    servers, _login = made(start, 4)
+@WITH_AND_WITHOUT
+def test_hidden_delayed_and_tagged_members(
+    start: Start, keyfile: Path, traffic: TrafficOn, authentication: bool
+) -> None:
+    servers, login = made(start, 4, keyfile if authentication else None)
     first, second, third, fourth = (server.address for server in servers)
     members: list[Any] = [
         {"host": first, "tags": {"zone": "a"}},
@@ -54,12 +61,13 @@ def test_hidden_delayed_and_tagged_members(start: Start, traffic: TrafficOn) -> 
         third,
         {"host": fourth, "hidden": True, "priority": 0, "votes": 0, "secondary_delay_secs": 5},
     ]
-    with traffic(servers[:3]):
-        four_beats(servers[0], members)
+    with traffic(servers[:3], login):
+        four_beats(servers[0], members, **login)
         members[3] = {"host": fourth, "hidden": False, "secondary_delay_secs": 0, "tags": {"zone": "c"}}
-        four_beats(servers[3], members)
-        four_beats(servers[0], members, settings={**QUICK, "chainingAllowed": "False", "catchUpTimeoutMillis": 30000})
-    config = config_of(servers[0])
+        four_beats(servers[3], members, **login)
+        drift = {**QUICK, "chainingAllowed": "False", "catchUpTimeoutMillis": 30000}
+        four_beats(servers[0], members, settings=drift, **login)
+    config = config_of(servers[0], login)
     tags = [unmarked(member["tags"]) for member in config["members"]]
     assert tags == [{"zone": "a"}, {"zone": "b"}, {}, {"zone": "c"}]
     assert config["settings"]["chainingAllowed"] is False

@@ -13,6 +13,7 @@ from tests.integration.mongodb.changes import (
     ALWAYS_WITH_AND_WITHOUT,
     FULL,
     LONG,
+    WITH_AND_WITHOUT,
     TrafficOn,
     assert_one_vote_at_a_time,
     config_of,
@@ -90,24 +91,27 @@ def test_from_names_of_loopback_to_real_ones(start: Start) -> None:
     four_beats(servers[0], [f"{HOST}:{servers[0].port}"])
 
 
-def test_a_member_begins_anew_as_something_else(start: Start, traffic: TrafficOn) -> None:
-    servers, _login = made(start, 4)
-    done(replica_set(servers[0], servers))
+@WITH_AND_WITHOUT
+def test_a_member_begins_anew_as_something_else(
+    start: Start, keyfile: Path, traffic: TrafficOn, authentication: bool
+) -> None:
+    servers, login = made(start, 4, keyfile if authentication else None)
+    done(replica_set(servers[0], servers, **login))
     target = next(server for server in servers if server is not primary_of(servers))
     others = [server for server in servers if server is not target]
-    before = ids_of(config_of(others[0]))
-    with traffic(others):
+    before = ids_of(config_of(others[0], login))
+    with traffic(others, login):
         for given in BEGINNINGS if FULL else BEGINNINGS[:2]:
             wanted: list[Any] = [{"host": target.address, **given}, *others]
-            refused = replica_set(others[0], wanted)
+            refused = replica_set(others[0], wanted, **login)
             assert refused["failed"], given
             assert refused["msg"].startswith(f"{target.address}: ")
             assert "has data" in refused["msg"]
             # As a member it would be given the data again at once.
-            done(replica_set(others[0], others))
+            done(replica_set(others[0], others, **login))
             wipe(target)
-            four_beats(others[0], wanted)
-        assert ids_of(config_of(others[0]))[target.address] > max(before.values())
+            four_beats(others[0], wanted, **login)
+        assert ids_of(config_of(others[0], login))[target.address] > max(before.values())
     assert_one_vote_at_a_time(servers)
 
 

@@ -52,18 +52,19 @@ def test_force_leaves_the_lost_behind(start: Start, keyfile: Path, authenticatio
     assert identities(servers, login or None) == identity
 
 
-def test_force_while_the_lost_live(start: Start) -> None:
-    servers, _login = made(start, 3)
-    before = config_of(servers[0])["version"]
+@WITH_AND_WITHOUT
+def test_force_while_the_lost_live(start: Start, keyfile: Path, authentication: bool) -> None:
+    servers, login = made(start, 3, keyfile if authentication else None)
+    before = config_of(servers[0], login)["version"]
     names = [server.address for server in servers[1:]]
     for check in (True, False):
-        refused = replica_set(servers[0], servers[:1], check=check, force=True, lost_members=names)
+        refused = replica_set(servers[0], servers[:1], check=check, force=True, lost_members=names, **login)
         assert any(name in refused["msg"] for name in names), refused
     servers[1].stop()
     # One of them lives, and so does the majority.
-    refused = replica_set(servers[0], servers[:1], force=True, lost_members=names)
+    refused = replica_set(servers[0], servers[:1], force=True, lost_members=names, **login)
     assert names[1] in refused["msg"]
-    assert config_of(servers[0])["version"] == before
+    assert config_of(servers[0], login)["version"] == before
 
 
 @LONG

@@ -41,17 +41,22 @@ def test_two_of_three_are_replaced(start: Start, keyfile: Path, traffic: Traffic
     assert_one_vote_at_a_time(servers)
 
 
+@WITH_AND_WITHOUT
 @pytest.mark.parametrize("called_on", ["primary", pytest.param("secondary", marks=LONG)])
-def test_the_primary_leaves(start: Start, traffic: TrafficOn, called_on: str) -> None:
-    servers, login = made(start, 3)
+def test_the_primary_leaves(
+    start: Start, keyfile: Path, traffic: TrafficOn, called_on: str, authentication: bool
+) -> None:
+    servers, login = made(start, 3, keyfile if authentication else None)
     old = primary_of(servers)
     others = [server for server in servers if server is not old]
     with traffic(others, login):
         four_beats(
-            old if called_on == "primary" else others[0], [old, {"host": others[0].address, "priority": 5}, others[1]]
+            old if called_on == "primary" else others[0],
+            [old, {"host": others[0].address, "priority": 5}, others[1]],
+            **login,
         )
-        four_beats(others[1], [{"host": old.address, "priority": 0}, *others])
-        four_beats(others[0], others)
+        four_beats(others[1], [{"host": old.address, "priority": 0}, *others], **login)
+        four_beats(others[0], others, **login)
     assert_one_vote_at_a_time(servers)
 
 

@@ -170,6 +170,20 @@ def test_a_run_that_died_is_taken_up(start: Start) -> None:
     assert not replica_set(servers[1], servers)["changed"]
 
 
+def test_arbiter_from_nothing_with_authentication(start: Start, keyfile: Path) -> None:
+    """Nobody can log in to an arbiter, and the task runs on its host too."""
+    servers = start(4, keyfile=keyfile)
+    psa = [servers[0], servers[1], {"host": servers[2].address, "arbiter_only": True}]
+    founded = on_all(lambda server: replica_set(server, psa), servers[:3])
+    assert sorted(len(what(result)) for result in founded) == [0, 0, 1]
+    first = on_all(lambda server: users(server, [ADMIN_USER], first_user=True, **ADMIN), servers[:3])
+    assert sorted(result["changed"] for result in first) == [False, False, True], first
+    results = on_all(lambda server: replica_set(server, psa, default_write_concern={"w": 1}, **ADMIN), servers[:3])
+    assert {step for result in results for step in what(result)} == {"set the default write concern w: 1, wtimeout: 0"}
+    assert not what(replica_set(servers[2], psa, **ADMIN))
+    assert what(replica_set(servers[2], [*psa, servers[3]], **ADMIN))[0].startswith(f"add {servers[3].address}")
+
+
 def test_arbiter_from_nothing_and_later(start: Start) -> None:
     servers = start(4)
     psa = [servers[0], servers[1], {"host": servers[2].address, "arbiter_only": True}]

@@ -113,50 +113,56 @@ def test_eight_voters_are_refused(start: Start) -> None:
     assert config_of(servers[0])["version"] == 1
 
 
-def test_somebody_else_changes_the_set_meanwhile(start: Start, traffic: TrafficOn) -> None:
-    servers, _login = made(start, 5)
+@WITH_AND_WITHOUT
+def test_somebody_else_changes_the_set_meanwhile(
+    start: Start, keyfile: Path, traffic: TrafficOn, authentication: bool
+) -> None:
+    servers, login = made(start, 5, keyfile if authentication else None)
     stop = threading.Event()
     others: list[int] = []
 
     def disturb() -> None:
         while not stop.wait(0.2):
-            config = config_of(servers[0])
+            config = config_of(servers[0], login)
             config["version"] += 1
             config["settings"]["heartbeatTimeoutSecs"] = 10 + len(others) % 2
             with contextlib.suppress(OperationFailure):
-                primary_of(servers[:3]).ask("replSetReconfig", config)
+                primary_of(servers[:3]).ask("replSetReconfig", config, login=login or None)
                 others.append(config["version"])
 
     thread = threading.Thread(target=disturb)
-    with traffic(servers[:3]):
+    with traffic(servers[:3], login):
         thread.start()
         try:
-            steps = done(replica_set(servers[1], servers))
+            steps = done(replica_set(servers[1], servers, **login))
         finally:
             stop.set()
             thread.join()
     assert others
     assert len(steps) == 6
-    assert not done(replica_set(servers[4], servers))
+    assert not done(replica_set(servers[4], servers, **login))
     assert_one_vote_at_a_time(servers)
 
 
 @pytest.mark.parametrize("_round", range(4 if FULL else 1))
-def test_a_killed_run_is_taken_up(start: Start, traffic: TrafficOn, _round: int) -> None:
-    servers, _login = made(start, 5)
-    with traffic(servers[:3]):
+@WITH_AND_WITHOUT
+def test_a_killed_run_is_taken_up(
+    start: Start, keyfile: Path, traffic: TrafficOn, authentication: bool, _round: int
+) -> None:
+    servers, login = made(start, 5, keyfile if authentication else None)
+    with traffic(servers[:3], login):
         for version in range(2, 6):
             # Killed as soon as this version is in use, wherever the run is then.
-            run = start_replica_set(servers[_round], servers)
-            while run.poll() is None and config_of(servers[0])["version"] < version:
+            run = start_replica_set(servers[_round], servers, **login)
+            while run.poll() is None and config_of(servers[0], login)["version"] < version:
                 time.sleep(0.01 * (1 + _round))
             run.kill()
             run.communicate()
-        done(replica_set(servers[3], servers))
-    members = config_of(servers[0])["members"]
+        done(replica_set(servers[3], servers, **login))
+    members = config_of(servers[0], login)["members"]
     assert [(member["votes"], member["priority"]) for member in members] == [(1, 1)] * 5
     assert not any(JOINING in member["tags"] for member in members)
-    assert not done(replica_set(servers[4], servers))
+    assert not done(replica_set(servers[4], servers, **login))
     assert_one_vote_at_a_time(servers)
 
 
