@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import Config, Member, Step, Wanted
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import Config, Member, Seen, Step, Wanted
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.targets import FIXED, check
 
 
@@ -26,6 +26,11 @@ class Left:
     # Term and time of the newest write of each secondary, and when that was.
     optimes: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     dates: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: Config, seen: dict[str, Seen]) -> Left:
+        silent = {name: one.cause for name, one in seen.items() if one.state == "silent"}
+        return cls(config, frozenset(set(seen) - set(silent)), silent)
 
     @property
     def has_majority(self) -> bool:

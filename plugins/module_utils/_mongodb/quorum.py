@@ -107,8 +107,7 @@ def _left(session: Session, told: dict[str, Config]) -> Left:
     config = max(told.values(), key=lambda one: (one.other.get("term", 0), one.version))
     seen = session.look_at(member.name for member in config.members if member.name not in session.names)
     seen.update((name, one) for name, one in session.seen.items() if config.find(name))
-    silent = {name: one.cause for name, one in seen.items() if one.state == "silent"}
-    return Left(config, frozenset(set(seen) - set(silent)), silent)
+    return Left.of(config, seen)
 
 
 def _with_optimes(session: Session, left: Left, told: dict[str, Config]) -> Left:

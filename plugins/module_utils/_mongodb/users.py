@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import UNAUTHORIZED, Logins
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PASSING, PAUSE
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.force import Left
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
+    Config,
     LoginRefusedError,
     ServerError,
     UnreachableError,
@@ -162,10 +165,29 @@ class Users:
             if seen.primary:
                 other = self.client.look(seen.primary)
                 return self.seed if other.process is not None and other.process == seen.process else seen.primary
+            self._require_majority()
             if self._late():
                 raise ScaleoutError(
                     f"no primary within {self.wait_timeout:g} s", self.seed, "see that a majority of the members runs"
                 )
+
+    def _require_majority(self) -> None:
+        """Who waits for a primary that can never come is told at once."""
+        try:
+            config = Config.of(self.client.command(self.seed, "replSetGetConfig")["config"])
+        except (LoginRefusedError, ServerError, UnreachableError):
+            # Nobody tells as long as there is no user.
+            return
+        names = [member.name for member in config.members]
+        with ThreadPoolExecutor(len(names)) as pool:
+            left = Left.of(config, dict(zip(names, pool.map(self.client.look, names))))
+        if not left.has_majority:
+            raise ScaleoutError(
+                f"no majority of its voting members answers, so it has no primary: no answer from {left.told()}",
+                f"replica set {config.name}",
+                "start them; if they are lost for good see force and lost_members of mongodb_replicaset"
+                " (the role mongodb: mongodb_force and mongodb_lost_members)",
+            )
 
     def _ask(self, name: str, value: Any, **more: Any) -> dict[str, Any]:
         """On the primary, also when an election passes meanwhile."""

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.integration.mongodb.mongods import ADMIN, Mongod, Start, on_all, replica_set, users
+from tests.integration.mongodb.changes import made
+from tests.integration.mongodb.mongods import ADMIN, Mongod, Start, on_all, replica_set, users, wait_for
 
 ADMIN_USER = {"name": "admin", "password": ADMIN["login_password"], "roles": ["root"]}
 
@@ -80,6 +81,20 @@ def test_without_authentication(start: Start) -> None:
     assert not commands(users(servers[0], [www()]))
     first = on_all(lambda server: users(server, [ADMIN_USER], first_user=True, **ADMIN), servers)
     assert sorted(len(commands(result)) for result in first) == [0, 1]
+
+
+def test_a_lost_majority_is_told_long_before_the_end_of_the_wait(start: Start, keyfile: Path) -> None:
+    servers, login = made(start, 3, keyfile)
+    left = next(server for server in servers if not server.hello()["isWritablePrimary"])
+    lost = [server for server in servers if server is not left]
+    for server in lost:
+        server.stop()
+    # While a dead primary is still named, and later.
+    for _moment in ("at once", "later"):
+        refused = users(left, [ADMIN_USER], first_user=True, wait_timeout=600, **login)
+        assert "no majority of its voting members answers" in refused["msg"], refused
+        assert all(server.address in refused["msg"] for server in lost)
+        wait_for(lambda: not left.hello().get("primary"))
 
 
 def test_first_user_has_to_be_listed(start: Start) -> None:
