@@ -87,8 +87,11 @@ def a_lost_majority_is_told_and_left_behind(cluster: Cluster) -> None:
     without = cluster.run(mongodb_wait_timeout=ENDLESS)
     without.refused("no majority of its voting members answers")
     without.refused("run this task with force")
-    given: dict[str, Any] = {"mongodb_force": True, "mongodb_lost_members": lost}
-    assert cluster.run(**given).changed() > 0
+    # With a new password, which nobody can set before there is a primary.
+    new = {"mongodb_admin_password": "a-third-password", "mongodb_admin_password_before": login["password"]}
+    assert cluster.run(mongodb_force=True, mongodb_lost_members=lost, **new).changed() > 0
+    login = {"password": "a-third-password"}
+    cluster.variables["mongodb_admin_password"] = login["password"]
     assert cluster.whole(**login)
     with cluster.client("m1", **login) as client:
         assert client.www.documents.count_documents({}) == 1000
