@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Takes what M(scaleout.webapp.app_release_info) saw on every host, decides on one release for all, and says who builds, packs and
     receives it. It touches nothing.
-  - It is O(label); else the release that most hosts run, the newest of several; else the newest that is complete; else the one that an
+  - It is O(label); else with O(previous) the one that ran before; else the release that most hosts run, the newest of several; else the newest that is complete; else the one that an
     interrupted run began to build; else a new one, named by the UTC time.
   - A O(label) that no host holds while they hold other releases is refused, as it may be mistyped, unless O(new=true) or an
     interrupted run began to build it.
@@ -38,6 +38,16 @@ options:
     description: Whether to make a new release though there is one, under the name O(label) if that is set and not there yet.
     type: bool
     default: false
+  previous:
+    description:
+      - Whether to go back to the newest release that was made before the running one and with which all instances of a host were well once.
+      - O(label) and O(new) go before it.
+    type: bool
+    default: false
+  before:
+    description: The release that ran when an interrupted run began. It is the running one where the hosts differ.
+    type: str
+    default: ""
   source:
     description: Whether there is a source to build from.
     type: bool
@@ -81,6 +91,11 @@ why:
   returned: success
   type: str
   sample: 2 of 2 hosts run it
+running:
+  description: Name of the release that runs, or most hosts run. Empty if none does.
+  returned: success
+  type: str
+  sample: 20260101T020304Z
 made:
   description: UTC stamp by which the release is ordered.
   returned: success

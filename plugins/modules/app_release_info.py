@@ -60,6 +60,10 @@ release:
     steps:
       description: The steps that were done for each release.
       type: dict
+    verified:
+      description: Releases with which all instances of this host were well once.
+      type: list
+      elements: str
     libc:
       description: Version of the C library.
       type: str

@@ -52,6 +52,7 @@ def read_host(root: str) -> Seen:
         partial=partial,
         unfinished=unfinished,
         steps={note.name: note.read_text().split() for note in _children(top / "steps")},
+        verified=[note.name for note in _children(top / "verified")],
         libc=(os.confstr("CS_GNU_LIBC_VERSION") or "").rpartition(" ")[2],
     )
 

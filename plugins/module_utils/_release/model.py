@@ -25,18 +25,24 @@ class Seen:
     partial: dict[str, list[str]] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
     steps: dict[str, list[str]] = field(default_factory=dict)
+    verified: list[str] = field(default_factory=list)
     libc: str = ""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the caller asks for. `seen` holds every host of the app; None stands for one that did not answer."""
+    """What the caller asks for. `seen` holds every host of the app; None stands for one that did not answer.
+
+    `previous` asks for the release before the running one. `before` is what ran when an interrupted run began.
+    """
 
     seen: dict[str, Seen | None]
     play_hosts: list[str]
     stamp: str
     pinned: str = ""
     new: bool = False
+    previous: bool = False
+    before: str = ""
     source: bool = False
     steps: list[str] = field(default_factory=list)
     keep: int = 5
@@ -48,6 +54,7 @@ class Decision:
 
     label: str
     made: str
+    running: str
     build_host: str | None
     pack_host: str | None
     holder: str | None

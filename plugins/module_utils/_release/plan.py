@@ -40,6 +40,7 @@ def decide(wanted: Wanted) -> Decision:
     return Decision(
         label=label,
         made=next((made for host in known.values() for made in [_made(host).get(label)] if made), wanted.stamp),
+        running=running_label(known, wanted.before),
         build_host=build_host,
         pack_host=pack_host,
         holder=holder or pack_host or build_host,
@@ -63,11 +64,13 @@ def choose_label(wanted: Wanted, known: dict[str, Seen], unseen: list[str]) -> t
                 "use letters, digits, '.', '_' and '-', at most 64",
             )
         return wanted.pinned, "it is pinned by app_release"
-    made = {label: stamp for host in known.values() for label, stamp in _made(host).items()}
-    running = Counter(host.current for host in known.values() if host.current in made)
+    if wanted.previous:
+        return previous_label(known, wanted.before), "it ran before the present one"
+    made = _made_by_any(known)
+    running = _running(known)
     unfinished = sorted({label for host in known.values() for label in host.unfinished if label not in made})
     if not wanted.new and running:
-        label = max((count, made[label or ""], label or "") for label, count in running.items())[2]
+        label = running_label(known, "")
         return label, f"{running[label]} of {len(known)} hosts run it"
     if not wanted.new and made:
         return max((stamp, label) for label, stamp in made.items())[1], "it is the newest that is complete"
@@ -82,13 +85,46 @@ def choose_label(wanted: Wanted, known: dict[str, Seen], unseen: list[str]) -> t
     return wanted.stamp, "a new one is wanted" if wanted.new else "there is none yet"
 
 
+def running_label(known: dict[str, Seen], before: str) -> str:
+    """What the app runs: `before` where hosts differ and that is there, else what most of them run; empty if none."""
+    running, made = _running(known), _made_by_any(known)
+    if len(running) > 1 and before in made:
+        return before
+    return max(((count, made[label], label) for label, count in running.items()), default=(0, "", ""))[2]
+
+
+def previous_label(known: dict[str, Seen], before: str) -> str:
+    """The newest release that was made before the running one, and ran well once."""
+    made, now = _made_by_any(known), running_label(known, before)
+    well = {label for host in known.values() for label in host.verified}
+    older = [(made[label], label) for label in well & made.keys() if now and (made[label], label) < (made[now], now)]
+    if not older:
+        there = ", ".join(sorted(made, key=lambda name: (made[name], name), reverse=True)) or "none"
+        raise ScaleoutError(
+            f"there is no release that ran before {now or 'the present one, as nothing runs'}. There are: {there}",
+            "app_previous_release",
+            "name the release that is to run",
+        )
+    return max(older)[1]
+
+
+def _running(known: dict[str, Seen]) -> Counter[str]:
+    """How many hosts run each release."""
+    made = _made_by_any(known)
+    return Counter(host.current for host in known.values() if host.current is not None and host.current in made)
+
+
+def _made_by_any(known: dict[str, Seen]) -> dict[str, str]:
+    return {label: stamp for host in known.values() for label, stamp in _made(host).items()}
+
+
 def _made(host: Seen) -> dict[str, str]:
     return {**host.artifacts, **host.releases}
 
 
 def _require_known(wanted: Wanted, label: str, known: dict[str, Seen], unseen: list[str]) -> None:
     """A name that no host holds, while they hold others, may be mistyped. It would be built as if it were new."""
-    made = {name: stamp for host in known.values() for name, stamp in _made(host).items()}
+    made = _made_by_any(known)
     begun = {name for host in known.values() for name in host.unfinished}
     if not wanted.pinned or wanted.new or not made or label in made or label in begun:
         return
@@ -145,8 +181,8 @@ def kept(host: Seen, label: str, keep: int) -> set[str]:
 def surplus(host: Seen, label: str, keep: int) -> list[str]:
     """Paths below the root that may go."""
     stay = kept(host, label, keep)
-    gone = {name for name in [*_made(host), *host.unfinished, *host.steps] if name not in stay}
-    paths = [f"{folder}/{name}" for folder in ("releases", "steps", "logs") for name in gone]
+    gone = {name for name in [*_made(host), *host.unfinished, *host.steps, *host.verified] if name not in stay}
+    paths = [f"{folder}/{name}" for folder in ("releases", "steps", "verified", "logs") for name in gone]
     paths += [f"artifacts/{name}{end}" for name in gone for end in (".tar.zst", ".json")]
     return sorted(paths)
 
@@ -154,7 +190,7 @@ def surplus(host: Seen, label: str, keep: int) -> list[str]:
 def served(seen: dict[str, Seen | None], pinned: str, keep: int) -> list[Served]:
     """Releases whose static folders belong on the balancers: the wanted one, then what is kept, the newest first."""
     known = {name: host for name, host in seen.items() if host is not None}
-    made = {label: stamp for host in known.values() for label, stamp in _made(host).items()}
+    made = _made_by_any(known)
     if not made:
         return []
     first, _why = choose_label(Wanted(seen, [], "", pinned), known, [])

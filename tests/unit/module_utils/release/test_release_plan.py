@@ -51,6 +51,32 @@ def test_what_most_hosts_run_wins() -> None:
     assert decide(wanted({**seen})).label == "1"
 
 
+def test_where_hosts_differ_what_ran_before_counts_as_running() -> None:
+    seen = {name: holding("1", "2", "3", current=label) for name, label in zip("abc", "122")}
+    assert decide(wanted({**seen}, pinned="3")).running == "2"
+    assert decide(wanted({**seen}, pinned="3", before="1")).running == "1"
+    assert decide(wanted({**seen}, pinned="3", before="gone")).running == "2"
+
+
+def test_all_hosts_agree_whatever_an_old_note_says() -> None:
+    assert decide(wanted({"a": holding("1", "2", current="2")}, before="1")).running == "2"
+    assert decide(wanted({"a": Seen()}, before="1")).running == ""
+
+
+def test_the_previous_release_ran_well_and_is_older() -> None:
+    host = replace(holding("1", "2", "3", "4", current="3"), verified=["1", "3", "4"])
+    assert decide(wanted({"a": host}, previous=True)).label == "1"
+
+
+@pytest.mark.parametrize("verified", [[], ["2"], ["gone"]])
+def test_without_a_previous_release_there_is_no_way_back(verified: list[str]) -> None:
+    host = replace(holding("1", "2", current="2"), verified=verified)
+    with pytest.raises(ScaleoutError, match=r"no release that ran before 2\. There are: 2, 1\. Name the release"):
+        decide(wanted({"a": host}, previous=True))
+    with pytest.raises(ScaleoutError, match=r"as nothing runs\. There are: none"):
+        decide(wanted({"a": Seen(verified=verified)}, previous=True))
+
+
 def test_the_newest_wins_a_tie() -> None:
     assert decide(wanted({"a": holding("1", current="1"), "b": holding("1", "2", current="2")})).label == "2"
 
