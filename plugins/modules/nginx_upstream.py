@@ -98,6 +98,12 @@ servers:
   type: list
   elements: str
   sample: [www-web/app1-3000]
+not_answering:
+  description: Servers that stay out as they do not answer, with O(only_answering), as upstream/server.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 in_flight:
   description: Connections that are left to drained servers, by server; empty when all requests ended in time.
   returned: success
@@ -113,7 +119,9 @@ reloaded:
   returned: success
   type: bool
 stage:
-  description: What failed. One of V(input), V(test), V(reload) and V(restore); only the last one leaves nginx unlike before.
+  description:
+    - What failed. One of V(input), V(last), V(test), V(reload) and V(restore); only V(restore) leaves nginx unlike before.
+    - V(last) means that an upstream would have lost the last server that answers.
   returned: failure
   type: str
 """
@@ -153,8 +161,10 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
     selected = select(live.pools, Selection(params["upstreams"], params["hosts"], params["servers"]))
     if params["state"] == ACTIVE and params["reason"]:
         selected = out_for(live.pools, selected, params["reason"])
+    silent = []
     if params["state"] == ACTIVE and params["only_answering"]:
-        selected = [(upstream, server) for upstream, server in selected if answers(upstream, server)]
+        silent = [pair for pair in selected if not answers(*pair)]
+        selected = [pair for pair in selected if pair not in silent]
     after = change(live.pools, selected, params["state"], params["reason"])
     refuse_last(left_over(live.pools, after), answers)
     desired = live.with_pools(after, params["tree"], client.version(executable))
@@ -166,6 +176,7 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
         "changed": outcome.plan.changed,
         "diff": differences(outcome.plan.changes),
         "servers": [f"{upstream.name}/{server.name}" for upstream, server in selected],
+        "not_answering": [f"{upstream.name}/{server.name}" for upstream, server in silent],
         "in_flight": in_flight,
         "generation": desired.generation,
         "reloaded": outcome.plan.reload,

@@ -100,7 +100,7 @@ def refuse_last(
             raise NginxConfigError(
                 f"{upstream.name} would be left without a server: {why}. Nothing was drained."
                 " Mend or activate another server first.",
-                stage="input",
+                stage="last",
             )
 
 
