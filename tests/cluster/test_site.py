@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.cluster.cluster import Cluster, Site, path_of
-from tests.cluster.traffic import Request, Traffic
+from tests.support.traffic import Request, Traffic
 
 SECURITY_HEADERS = {"X-Content-Type-Options": {"nosniff"}, "X-Frame-Options": {"SAMEORIGIN", "DENY"}}
 

@@ -7,142 +7,28 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.playbook import TOP, Run, run
+from tests.support.small_cluster import SmallCluster
 
-SOURCE = TOP / "tests" / "roles" / "app" / "site"
-TESTHOSTS = TOP / "inventories" / "demo" / "group_vars" / "all" / "testhosts.yml"
-CACHE = Path(os.environ.get("SCALEOUT_CACHE") or Path.home() / ".cache" / "scaleout-webapp")
-NETWORK = "sitetest"
-HOSTS = {"h1": "172.31.74.11", "h2": "172.31.74.12", "b1": "172.31.74.13"}
 IMAGES = {"h1": "debian12", "h2": "debian13", "b1": "debian12"}
-VIP = "172.31.74.10"
 PORTS = {"www": 3000, "api": 3100, "old": 3200}
-BARE = {
-    "description": "An app without packages and static files",
-    "runtime": {"name": "node", "version": ">=22"},
-    "environment": {"ADDRESS": "${host.address}", "RELEASE": "${release.id}", "GREETING": "${app.name}"},
-    "services": {
-        "web": {
-            "command": "node server.js",
-            "port": 3000,
-            "port_variable": "PORT",
-            "instances": 1,
-            "health": {"path": "/healthz"},
-        }
-    },
-    "routes": [{"path": "/", "service": "web"}],
-}
-TINY = {
-    **BARE,
-    "description": "An app with static files",
-    "build": [{"name": "assets", "command": "node build.js"}],
-    "static": ["public"],
-    "routes": [{"path": "/", "service": "web", "static_root": "public"}],
-}
 
 
-class Cluster:
-    """What the inventory says, to be changed by the test; runs of site.yml with it; and what the hosts then show."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name, profile in (("tiny", TINY), ("bare", BARE)):
-            path = folder / "profiles" / f"{name}.yml"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(profile))
-        (folder / "group_vars").mkdir()
-        (folder / "group_vars" / "all.yml").write_text(TESTHOSTS.read_text())
-        self.hosts = dict(HOSTS)
-        self.groups = {"app": ["h1", "h2"], "loadbalancer": ["h1", "b1"]}
-        self.apps = {name: self.app(name, "tiny" if name == "www" else "bare") for name in PORTS}
-        self.variables: dict[str, Any] = {
-            "webapp_vip": {"address": VIP, "prefix": 24, "interface": "eth0", "router_id": 76}
-        }
-
-    @staticmethod
-    def app(name: str, profile: str) -> dict[str, Any]:
-        return {
-            "profile": profile,
-            "domains": [f"{name}.test"],
-            "source": {"path": str(SOURCE)},
-            "runtime": {"archive": str(CACHE / "node" / "node-22.20.0.tar.gz")},
-            "services": {"web": {"port": PORTS[name]}},
-        }
-
-    def play(self, playbook: str, *arguments: str) -> Run:
-        shared = {"testhost_network": NETWORK, "testhost_subnet": "172.31.74.0/24"}
-        hosts = {
-            name: {"ansible_host": address, "testhost_image": IMAGES.get(name, "debian12")}
-            for name, address in self.hosts.items()
-        }
-        groups: dict[str, Any] = {
-            group: {"hosts": {name: {} for name in names}} for group, names in self.groups.items()
-        }
-        everything = {"vars": {**shared, **self.variables, "webapp_apps": self.apps}, "hosts": hosts}
-        inventory = self.folder / "hosts.json"
-        inventory.write_text(json.dumps({"all": everything, **groups}))
-        return run(playbook, *arguments, inventory=str(inventory), ANSIBLE_TIMEOUT="5")
-
-    def site(self, *arguments: str) -> Run:
-        return self.play("playbooks/site.yml", *arguments)
-
-    def settles(self) -> None:
-        """A run changes something, and the next one nothing."""
-        assert self.site("--diff").changed() > 0
-        assert self.site().changed() == 0
-
-    def sh(self, host: str, command: str) -> str:
-        done = subprocess.run(
-            ["docker", "exec", f"{NETWORK}-{host}", "sh", "-c", command],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return done.stdout.strip()
-
-    def get(self, address: str, app: str, path: str = "/") -> tuple[str, str]:
-        """What a visitor of the app gets there, and which process said so; none did if it was a file."""
-        request = urllib.request.Request(f"http://{address}{path}", headers={"Host": f"{app}.test"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read().decode().strip(), answer.headers.get("Content-Type")
-
+class Cluster(SmallCluster):
     def runs(self, host: str, app: str) -> bool:
         return self.sh(host, f"systemctl is-active {app}-web@{PORTS[app]}") == "active"
-
-    def holders(self) -> list[str]:
-        return [host for host in HOSTS if f" {VIP}/" in self.sh(host, "ip -o addr show eth0")]
-
-    def wait_for_holder(self, host: str) -> None:
-        for _try in range(100):
-            if self.holders() == [host]:
-                return
-            time.sleep(0.2)
-        pytest.fail(f"the virtual IP is on {self.holders()}, not on {host}")
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    subprocess.run([sys.executable, str(TOP / "tools" / "fetch_node.py")], check=True, stdout=subprocess.DEVNULL)
-    found = Cluster(tmp_path_factory.mktemp("site"))
-    created = found.play("testhosts/create.yml")
-    try:
-        assert created.code == 0, created.output
+    found = Cluster(tmp_path_factory.mktemp("site"), "sitetest", "172.31.74", IMAGES)
+    found.groups = {"app": ["h1", "h2"], "loadbalancer": ["h1", "b1"]}
+    found.apps = {name: found.app(name, "tiny" if name == "www" else "bare", port) for name, port in PORTS.items()}
+    with found.up():
         yield found
-    finally:
-        found.hosts = dict(HOSTS)
-        found.play("testhosts/destroy.yml")
 
 
 def test_apps_and_hosts_come_and_go(cluster: Cluster) -> None:
@@ -158,7 +44,7 @@ def several_apps(cluster: Cluster) -> None:
     assert cluster.site("--check").changed() > 0
     assert cluster.sh("h1", "ls /opt/webapp /etc/webapp") == ""
     cluster.settles()
-    for address in (HOSTS["h1"], HOSTS["b1"], VIP):
+    for address in (cluster.addresses["h1"], cluster.addresses["b1"], cluster.vip):
         for app in PORTS:
             assert json.loads(cluster.get(address, app)[0])["greeting"] == app
         assert cluster.get(address, "www", "/plain.txt")[0] == "plain"
@@ -167,7 +53,7 @@ def several_apps(cluster: Cluster) -> None:
 
 def a_mistyped_release_touches_nothing(cluster: Cluster) -> None:
     state = "nft list table inet scaleout; systemctl show -p MainPID '*-web@*' nginx; ls /opt/webapp/www/releases"
-    before = [cluster.sh(host, state) for host in HOSTS]
+    before = [cluster.sh(host, state) for host in cluster.addresses]
     meant, firewall = copy.deepcopy(cluster.apps), {"webapp_firewall": {"ssh_sources": ["172.31.74.0/24"]}}
     cluster.apps["www"]["release"] = "v2"
     cluster.variables.update(firewall)
@@ -175,7 +61,7 @@ def a_mistyped_release_touches_nothing(cluster: Cluster) -> None:
     assert refused.code != 0
     assert "app_release: no host holds the release v2. There are: 2" in refused.output
     assert "changed: [" not in refused.output
-    assert [cluster.sh(host, state) for host in HOSTS] == before
+    assert [cluster.sh(host, state) for host in cluster.addresses] == before
 
     assert cluster.site("--check", "-e", "app_new_release=true").changed() > 0
     cluster.apps = meant
@@ -205,17 +91,17 @@ def an_app_is_retired_and_another_moves(cluster: Cluster) -> None:
     assert (cluster.runs("h1", "www"), cluster.runs("h2", "www")) == (False, True)
     assert cluster.sh("h1", "ls /etc/systemd/system/www*; ls /etc/webapp") == "api"
     assert cluster.sh("h1", "ls /opt/webapp/www").split() == ["releases", "shared", "static"]
-    for address in (HOSTS["h1"], HOSTS["b1"], VIP):
+    for address in (cluster.addresses["h1"], cluster.addresses["b1"], cluster.vip):
         assert cluster.get(address, "www", "/plain.txt") == ("plain", "text/plain")
         assert json.loads(cluster.get(address, "www")[0])["greeting"] == "www"
 
 
 def a_balancer_removes_releases_that_nobody_keeps(cluster: Cluster) -> None:
     assert cluster.site("-e", "app_new_release=true").changed() > 0
-    releases = {host: cluster.sh(host, "ls /opt/webapp/www/releases").split() for host in HOSTS}
+    releases = {host: cluster.sh(host, "ls /opt/webapp/www/releases").split() for host in cluster.addresses}
     assert [len(found) for found in releases.values()] == [2, 2, 2]
     assert cluster.site("-e", "app_keep_releases=1").changed() > 0
-    for host in HOSTS:
+    for host in cluster.addresses:
         assert cluster.sh(host, "ls /opt/webapp/www/releases").split() == [max(releases["h2"])]
 
 
@@ -240,6 +126,6 @@ def hosts_leave_their_groups(cluster: Cluster) -> None:
     for app in ("www", "api"):
         assert (cluster.runs("h1", app), cluster.runs("h2", app)) == (True, False)
         assert cluster.sh("h2", f"ls /etc/systemd/system/{app}*; ls /opt/webapp/{app}") == "shared"
-        assert json.loads(cluster.get(VIP, app)[0])["greeting"] == app
+        assert json.loads(cluster.get(cluster.vip, app)[0])["greeting"] == app
     assert cluster.sh("h2", "ls /etc/webapp") == ""
     assert cluster.site().changed() == 0

@@ -9,6 +9,7 @@ const server = http.createServer((request, response) => {
     response.writeHead(process.env.BROKEN ? 500 : 200);
     return response.end('ok\n');
   }
+  if (request.url === '/slow') return setTimeout(() => response.end('slow\n'), 700);
   if (request.url === '/files') {
     fs.writeFileSync('public/uploads/written', 'x');
     fs.writeFileSync('data/temp/written', 'x');

@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.cluster import traffic
-from tests.cluster.traffic import Client, Report, Request, Traffic
+from tests.support import traffic
+from tests.support.traffic import Client, Report, Request, Traffic
 
 
 class Server(ThreadingHTTPServer):
