@@ -15,6 +15,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import
     HOST_VARIABLES,
     INTERNAL_VARIABLES,
     OTHER_VARIABLES,
+    RUN_VARIABLES,
     SETTINGS,
     Host,
 )
@@ -22,7 +23,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import clo
 
 PREFIX = "webapp_"
 GIVEN = (*SETTINGS, *HOST_VARIABLES, *OTHER_VARIABLES)
-KNOWN = frozenset((*GIVEN, *INTERNAL_VARIABLES))
+KNOWN = frozenset((*GIVEN, *RUN_VARIABLES, *INTERNAL_VARIABLES))
 SHOWN_HOSTS = 3
 ABSENT = object()
 

@@ -19,6 +19,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP))
 
 from tests.cluster.cluster import Cluster, Site, read_hosts
+from tests.cluster.load import Load
 
 
 def setting(name: str) -> str:
@@ -56,6 +57,13 @@ def password(secrets: dict[str, str]) -> str:
 @pytest.fixture
 def visitor(cluster: Cluster) -> Site:
     return Site(cluster.vip_url)
+
+
+@pytest.fixture
+def load(visitor: Site, password: str) -> Iterator[Load]:
+    load = Load(visitor, password)
+    yield load
+    load.clean()
 
 
 @pytest.fixture

@@ -5,87 +5,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
-import pytest
-
 from tests.cluster.cluster import Cluster, Host, Site, opens, wait_until
-from tests.cluster.traffic import Report, Request, Traffic
-
-REQUESTS = int(os.environ.get("SCALEOUT_REQUESTS", "2000"))
-
-Record = Callable[[dict[str, Any]], None]
-
-
-class Load:
-    """Visitors who read, and one request in twenty that writes an article of its own."""
-
-    def __init__(self, site: Site, password: str) -> None:
-        self.site = site
-        self.mark = uuid.uuid4().hex[:8]
-        self.login = {"Authorization": f"Bearer {site.token('admin', password)}"}
-        write = Request(
-            "POST",
-            "/api/v1/article",
-            {**self.login, "Content-Type": "application/json"},
-            lambda number: json.dumps({"title": self.title(number), "body": "Written under load."}).encode(),
-        )
-        style = re.search(r"/apos-frontend/[^\"']+\.css", site.get("/").text)
-        assert style, "the home page names no style sheet"
-        paths = ("/", "/healthz", "/articles", "/api/v1/article?perPage=1", style[0], "/healthz", "/")
-        reads = [Request("GET", path) for path in paths]
-        heads = [Request("HEAD", path) for path in paths[:2]]
-        self.requests = [*reads, *heads, *reads, *heads, Request("GET", "/"), write]
-
-    def title(self, number: int) -> str:
-        return f"Load {self.mark} {number:06}"
-
-    def traffic(self) -> Traffic:
-        return Traffic(self.site.url, self.requests, seconds=300)
-
-    def written(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        page, pages = 1, 1
-        while page <= pages:
-            answer = self.site.get(
-                "/api/v1/article", params={"search": self.mark, "perPage": 50, "page": page}, headers=self.login
-            ).json()
-            found += answer["results"]
-            page, pages = page + 1, answer["pages"]
-        return found
-
-    def lost(self, report: Report) -> set[str]:
-        """Titles that the site said it has written, and has not."""
-        return {self.title(number) for number in report.acknowledged} - {article["title"] for article in self.written()}
-
-    def clean(self) -> None:
-        documents = [article["aposDocId"] for article in self.written()]
-        for mode in ("published", "draft"):
-            paths = [f"/api/v1/article/{document}:en:{mode}" for document in documents]
-            with ThreadPoolExecutor(4) as pool:
-                answers = pool.map(lambda path: Site(self.site.url).ask("DELETE", path, headers=self.login), paths)
-                assert {answer.status_code for answer in answers} <= {200}, "articles of this test stay behind"
-
-
-@pytest.fixture
-def load(visitor: Site, password: str) -> Iterator[Load]:
-    load = Load(visitor, password)
-    yield load
-    load.clean()
-
-
-def judge(load: Load, report: Report, record: Record, **figures: Any) -> None:
-    record({**report.figures(), **figures})
-    assert report.total >= REQUESTS
-    assert report.acknowledged, "no article was written: the load is not what it should be"
-    assert not report.failed, report.text()
-    assert not load.lost(report)
+from tests.cluster.load import REQUESTS, Load, Record, judge
+from tests.support.traffic import Request, Traffic
 
 
 def main_pid(host: Host, unit: str) -> int:

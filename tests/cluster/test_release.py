@@ -1,17 +1,20 @@
 # Copyright: (c) 2026, The scaleout.webapp builders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A new release: what its pages name is on every balancer before the first process answers with it."""
+"""A deploy: nobody notices, and what its pages name is on every balancer before the first process answers with it."""
 
 from __future__ import annotations
 
+import os
 import threading
 
 import requests
 
 from tests.cluster.cluster import Cluster, Site, wait_until
+from tests.cluster.load import REQUESTS, Load, Record, judge
 from tests.cluster.test_playbook import site
 from tests.cluster.test_site import assets
+from tests.support.playbook import kill_at, run, start
 
 
 class Watcher(threading.Thread):
@@ -48,7 +51,7 @@ class Watcher(threading.Thread):
 
 
 def test_assets_come_before_the_pages_that_name_them_and_stay(
-    cluster: Cluster, visitor: Site, direct: dict[str, str]
+    cluster: Cluster, visitor: Site, direct: dict[str, str], load: Load, record: Record
 ) -> None:
     balancers = [f"http://{host.address}" for host in cluster.balancers]
     old, old_assets = visitor.get("/healthz").json()["release"], assets(visitor)
@@ -56,11 +59,18 @@ def test_assets_come_before_the_pages_that_name_them_and_stay(
     watcher = Watcher(direct, balancers, old)
     watcher.start()
     try:
-        done = site("-e", "app_new_release=true")
+        # Few at a time: the build runs beside them.
+        with load.traffic(workers=2, count=200_000, seconds=1800) as running:
+            running.wait_for(100)
+            done = run("playbooks/deploy.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
+            running.wait_more(100)
+            running.wait_for(REQUESTS)
+            report = running.finish()
     finally:
         watcher.done.set()
         watcher.join()
     assert done.recap()
+    judge(load, report, record)
     assert watcher.release not in ("", old)
     assert len(watcher.statuses) >= len(balancers)
     assert set(watcher.statuses.values()) == {200}, watcher.statuses
@@ -72,4 +82,15 @@ def test_assets_come_before_the_pages_that_name_them_and_stay(
             answer = Site(balancer).get(path)
             assert (answer.status_code, answer.headers.get("X-Served-By")) == (200, None), balancer + path
     wait_until(lambda: visitor.get("/healthz").json()["release"] == watcher.release, 30, "the new release at the VIP")
+    assert site().recap() == dict.fromkeys(cluster.hosts, (0, 0, 0))
+
+
+def test_a_deploy_is_killed(cluster: Cluster, visitor: Site, direct: dict[str, str]) -> None:
+    """All other moments: tests/roles/deploy."""
+    killed = start("playbooks/deploy.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
+    kill_at(killed, "app : Run the instances", 1)
+    assert sum(changed for changed, *_bad in site().recap().values()) > 0
+    releases = {Site(url).get("/healthz").json()["release"] for url in direct.values()}
+    assert len(releases) == 1
+    assert visitor.get("/healthz").json()["release"] in releases
     assert site().recap() == dict.fromkeys(cluster.hosts, (0, 0, 0))

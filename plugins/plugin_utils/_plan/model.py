@@ -28,12 +28,43 @@ SETTINGS = (
 HOST_VARIABLES = ("webapp_address", "webapp_zone", "webapp_instances")
 OTHER_VARIABLES = ("webapp_secrets",)
 """Given by the inventory too, for the playbooks."""
+RUN_VARIABLES = (
+    "webapp_maintenance",
+    "webapp_only_apps",
+    "webapp_reason",
+    "webapp_release",
+    "webapp_take_over_lock",
+)
+"""Given to one run of a playbook, by -e."""
 INTERNAL_VARIABLES = (
+    "webapp_addresses",
     "webapp_app",
     "webapp_balanced",
+    "webapp_balancing",
+    "webapp_before",
+    "webapp_checked",
+    "webapp_checks",
+    "webapp_chosen",
+    "webapp_deploy_action",
+    "webapp_deploy_back",
+    "webapp_deploy_begun",
+    "webapp_deploy_failures",
+    "webapp_deploy_label",
+    "webapp_deploy_outcome",
+    "webapp_deploy_problem",
+    "webapp_deploy_problems",
+    "webapp_deploy_reason",
+    "webapp_deploy_stopped",
+    "webapp_deploy_unfinished",
+    "webapp_deploy_wanted",
+    "webapp_format",
     "webapp_holder",
     "webapp_host",
+    "webapp_instances_there",
     "webapp_leftovers",
+    "webapp_line",
+    "webapp_lock",
+    "webapp_lock_holder",
     "webapp_moved",
     "webapp_name",
     "webapp_nginx_tags",
@@ -42,7 +73,10 @@ INTERNAL_VARIABLES = (
     "webapp_plan_git",
     "webapp_plan_uses",
     "webapp_planned",
+    "webapp_said",
     "webapp_secrets_absent",
+    "webapp_seen",
+    "webapp_text",
     "webapp_unbalanced",
 )
 """Of the collection's own playbooks."""

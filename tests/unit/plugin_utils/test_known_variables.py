@@ -14,7 +14,7 @@ REPO = Path(__file__).resolve().parents[3]
 
 
 def test_every_name_that_playbooks_and_roles_use_is_listed() -> None:
-    files = [*REPO.glob("playbooks/*.yml"), *REPO.glob("roles/*/**/*.yml"), *REPO.glob("inventories/*/**/*.yml")]
+    files = [*REPO.glob("playbooks/**/*.yml"), *REPO.glob("roles/*/**/*.yml"), *REPO.glob("inventories/*/**/*.yml")]
     used = {name for path in files for name in re.findall(r"\bwebapp_[a-z_]+", path.read_text(encoding="utf-8"))}
     assert used >= {"webapp_apps", "webapp_plan"}
     assert used - KNOWN == set(), "add them to plugins/plugin_utils/_plan/model.py"

@@ -1,0 +1,254 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Releases go out and come back while visitors ask, on three app hosts behind two balancers. Needs Docker."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.playbook import Run, kill_at, start
+from tests.support.small_cluster import SOURCE, SmallCluster
+from tests.support.traffic import Report, Request, Traffic
+
+IMAGES = {"a1": "debian12", "a2": "debian13", "a3": "debian12", "b1": "debian12", "b2": "debian13"}
+APPS = ("a1", "a2", "a3")
+BALANCERS = ("b1", "b2")
+WWW = {"Host": "www.test"}
+# One in sixteen takes most of a second, so that it is in flight when its server is drained.
+VISITS = [
+    *[Request("GET", "/", WWW), Request("GET", "/plain.txt", WWW), Request("HEAD", "/", WWW)] * 4,
+    *[Request("POST", "/", WWW, lambda number: f"{number}".encode())] * 3,
+    Request("GET", "/slow", WWW),
+]
+# Where a deploy is killed: the last task that begins, and how many seconds later.
+PHASES = {
+    "lock": ("Take the deploy lock there", 0.2),
+    "build": ("app : Build the release", 0.5),
+    "copy": ("app : Give the release to the hosts that lack it", 1.0),
+    "drain": ("app : Let the balancers send no more requests to the batch", 0.7),
+    "switch": ("app : Switch to the release", 0.3),
+    "restart": ("app : Run the instances", 1.0),
+    "undrain": ("app : Let the balancers send requests to those that answer them", 0.7),
+    "tell": ("Keep a line of it", 0.5),
+}
+
+
+class Cluster(SmallCluster):
+    """`source` is what releases are made from."""
+
+    source: Path
+
+    def deploy(self, *arguments: str) -> Run:
+        return self.play("playbooks/deploy.yml", *arguments)
+
+    def rollback(self, *arguments: str) -> Run:
+        return self.play("playbooks/rollback.yml", *arguments)
+
+    def releases(self) -> list[str]:
+        """What all processes say they run."""
+        ask = "python3 -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())'"
+        answers = [
+            self.sh(host, f"{ask} http://{self.addresses[host]}:{port}/") for host in APPS for port in (3000, 3001)
+        ]
+        return [json.loads(answer)["release"] for answer in answers]
+
+    def release(self) -> str:
+        """The one release that all run."""
+        (found,) = set(self.releases())
+        for host in APPS:
+            assert self.sh(host, "readlink /opt/webapp/www/current") == f"releases/{found}"
+        return found
+
+    def whole(self, lock: str = "deploy lock: free") -> None:
+        """All instances run one release, are well, and get requests from both balancers."""
+        shown = self.play("playbooks/status.yml")
+        assert shown.changed() == 0
+        lines = [line.strip() for line in shown.output.splitlines()]
+        release = self.release()
+        for host in APPS:
+            for port in (3000, 3001):
+                assert f"{host}:{port} web {release} well active active" in [" ".join(line.split()) for line in lines]
+        assert lock in shown.output
+        assert f"virtual IP {self.vip}: b" in shown.output
+
+    def visits(self) -> Traffic:
+        return Traffic(f"http://{self.vip}/", VISITS, workers=8, count=200_000, seconds=1800)
+
+    def audit(self) -> dict[str, str]:
+        """The newest line of the log, which all hosts have."""
+        lines = {self.sh(host, "tail -n 1 /var/log/scaleout-webapp/deploys.log") for host in (*APPS, *BALANCERS)}
+        assert len(lines) == 1
+        found: dict[str, str] = json.loads(lines.pop())
+        return found
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("deploy")
+    found = Cluster(folder, "deploytest", "172.31.71", IMAGES)
+    found.source = folder / "source"
+    shutil.copytree(SOURCE, found.source)
+    found.groups = {"app": APPS, "loadbalancer": BALANCERS}
+    found.apps = {"www": found.app("www", "tiny", 3000, found.source)}
+    found.apps["www"]["services"]["web"].update(instances=2, start_timeout=8)
+    with found.up():
+        assert found.site().changed() > 0
+        yield found
+
+
+def judge(what: str, report: Report) -> None:
+    print(f"\n{what}\n{report.text()}")
+    assert report.failed == []
+
+
+def reloads(output: str, balancer: str) -> int:
+    """How often a balancer was told to send requests elsewhere."""
+    tasks = re.split(r"^TASK \[", output, flags=re.MULTILINE)
+    told = [task for task in tasks if "balancers send" in task.partition("]")[0]]
+    return sum(len(re.findall(rf"^changed: \[\S+ -> {balancer}\b", task, re.MULTILINE)) for task in told)
+
+
+def test_a_deploy_is_not_seen(cluster: Cluster) -> None:
+    before = cluster.release()
+    with cluster.visits() as traffic:
+        traffic.wait_for(200)
+        done = cluster.deploy("-e", "webapp_reason='the test wants it'")
+        traffic.wait_more(200)
+        report = traffic.finish()
+    assert done.code == 0, done.output
+    judge("deploy", report)
+    after = cluster.release()
+    assert after != before
+    cluster.whole()
+    for balancer in BALANCERS:
+        assert 0 < reloads(done.output, balancer) <= 2 * len(APPS)
+    line = cluster.audit()
+    assert line["what"] == "deploy of www: the test wants it"
+    assert line["apps"]["www"]["outcome"] == "done"  # type: ignore[index]
+    assert cluster.site().changed() == 0
+
+
+def test_a_release_that_is_not_well_goes_back(cluster: Cluster) -> None:
+    before = cluster.release()
+    good = (cluster.source / "server.js").read_text()
+    (cluster.source / "server.js").write_text(good.replace("BROKEN ? 500 : 200", "HOME ? 500 : 200"))
+    with cluster.visits() as traffic:
+        traffic.wait_for(200)
+        done = cluster.deploy("-e", "webapp_release=broken")
+        traffic.wait_more(200)
+        report = traffic.finish()
+    (cluster.source / "server.js").write_text(good)
+    assert done.code != 0
+    said = " ".join(done.output.split())
+    assert f"www: the release broken cannot be run, and all hosts run {before} again" in said
+    assert "answered 500, not 200" in said
+    judge("failing deploy", report)
+    assert cluster.release() == before
+    cluster.whole()
+    assert cluster.audit()["apps"]["www"]["outcome"] == "went back"  # type: ignore[index]
+    assert cluster.site().changed() == 0
+
+
+def test_rollback(cluster: Cluster) -> None:
+    first = cluster.release()
+    assert cluster.deploy("-e", "webapp_release=v2").code == 0
+    assert cluster.release() == "v2"
+    with cluster.visits() as traffic:
+        done = cluster.rollback()
+        report = traffic.finish()
+    assert done.code == 0, done.output
+    judge("rollback", report)
+    assert cluster.release() == first
+    assert cluster.rollback("-e", "webapp_release=v2").code == 0
+    assert cluster.release() == "v2"
+    refused = cluster.rollback("-e", "webapp_release=v3")
+    assert refused.code != 0
+    assert "no host holds the release v3" in refused.output
+    assert "changed: [" not in refused.output
+    cluster.whole()
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_killed(cluster: Cluster, phase: str) -> None:
+    """Whatever runs next, a deploy or site.yml, ends with one release everywhere."""
+    (cluster.source / "public" / "phase.txt").write_text(phase)
+    with cluster.visits() as traffic:
+        traffic.wait_for(100)
+        kill_at(start("playbooks/deploy.yml", inventory=cluster.inventory(), ANSIBLE_TIMEOUT="5"), *PHASES[phase])
+        traffic.wait_more(100)
+        resumed = phase in ("build", "drain", "restart")
+        again = cluster.deploy() if resumed else cluster.site()
+        traffic.wait_more(100)
+        report = traffic.finish()
+    assert again.code == 0, again.output
+    judge(f"killed at {phase}", report)
+    cluster.whole("deploy lock: free" if resumed else "deploy lock: ")
+    assert cluster.site().changed() == 0
+
+
+def test_two_at_once(cluster: Cluster) -> None:
+    first = start("playbooks/deploy.yml", inventory=cluster.inventory())
+    assert first.stdout is not None
+    for line in first.stdout:
+        if "Bring the release to the hosts" in line:
+            break
+    for refused in (cluster.deploy(), cluster.site()):
+        assert refused.code != 0
+        assert "the deploy lock is held by" in refused.output
+        assert "changed: [" not in refused.output
+    output = first.stdout.read()
+    assert first.wait(timeout=600) == 0, output
+    cluster.whole()
+
+
+def test_bad_input_touches_nothing(cluster: Cluster) -> None:
+    before = cluster.release()
+    cases = [
+        (("-e", "webapp_only_apps=shop"), "there is no app shop. There are: www"),
+        (("--limit", "b1,b2"), "--limit leaves no host of www"),
+        (("-e", "webapp_release=../x"), "cannot be the name of a release"),
+    ]
+    for arguments, message in cases:
+        refused = cluster.deploy(*arguments)
+        assert refused.code != 0
+        assert message in " ".join(refused.output.split())
+        assert "changed: [" not in refused.output
+    cluster.apps["www"]["release"] = before
+    pinned = cluster.deploy()
+    del cluster.apps["www"]["release"]
+    assert f"webapp_apps.www.release pins {before}" in " ".join(pinned.output.split())
+    assert cluster.release() == before
+    cluster.whole()
+
+
+def test_a_host_is_down(cluster: Cluster) -> None:
+    before = cluster.release()
+    cluster.hosts["a3"] = "172.31.71.99"
+    assert cluster.deploy().code != 0
+    done = cluster.deploy("--limit", "!a3")
+    cluster.hosts["a3"] = cluster.addresses["a3"]
+    assert done.code == 0, done.output
+    assert sorted(cluster.releases()).count(before) == 2
+    assert cluster.site().changed() > 0
+    assert cluster.release() != before
+    cluster.whole()
+
+
+def test_maintenance(cluster: Cluster) -> None:
+    for state, status in (("on", 503), ("off", 200)):
+        assert cluster.play("playbooks/maintenance.yml", "-e", f"webapp_maintenance={state}").changed() == 2
+        for balancer in BALANCERS:
+            connection = http.client.HTTPConnection(cluster.addresses[balancer], timeout=10)
+            connection.request("GET", "/", headers=WWW)
+            assert connection.getresponse().status == status
+            connection.close()
+    assert cluster.play("playbooks/maintenance.yml", "-e", "webapp_maintenance=off").changed() == 0
+    assert cluster.play("playbooks/maintenance.yml", "-e", "webapp_maintenance=maybe").code != 0
