@@ -103,7 +103,14 @@ class Client:
             running=values.get("ActiveState") in ("active", "reloading") and pid != "0",
             enabled=values.get("UnitFileState") == "enabled",
             digest=self._digest(pid),
+            folder=self._folder(pid),
         )
+
+    def _folder(self, pid: str) -> str:
+        try:
+            return os.readlink(str(self.proc / pid / "cwd"))
+        except OSError:
+            return ""
 
     def _digest(self, pid: str) -> str:
         try:

@@ -29,12 +29,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Live:
-    """One instance as systemd and the kernel show it. The digest is that of the running process."""
+    """One instance as systemd and the kernel show it. Digest and folder are those of the running process."""
 
     unit: str
     running: bool = False
     enabled: bool = False
     digest: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cluster does just now, as text. Pure. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Facts = Mapping[str, Mapping[str, Any]]
+UNREACHED = "not reached"
+
+
+def status_text(plan: Mapping[str, Any], seen: Facts) -> str:
+    """A table for each app, a line an instance, then the deploy lock and the virtual IP.
+
+    `seen` has for each host that answered what was found there: `instances` as app_instances_info returns them,
+    `checks` as http_health does, `servers` as nginx_info does, `lock` as deploy_lock does, and `addresses`.
+    """
+    lines: list[str] = []
+    for name, app in plan["apps"].items():
+        lines += [*_app(name, app, plan, seen), ""]
+    return "\n".join([*lines, _lock(seen), *_virtual_ip(plan, seen)]) + "\n"
+
+
+def _app(name: str, app: Mapping[str, Any], plan: Mapping[str, Any], seen: Facts) -> Iterator[str]:
+    balancers = [host for host, item in plan["hosts"].items() if "loadbalancer" in item["groups"]]
+    rows = [["instance", "release", "health", *balancers]]
+    for service, item in app["services"].items():
+        for instance in item["instances"]:
+            host, port = instance["host"], instance["port"]
+            found = seen.get(host, {})
+            rows.append(
+                [
+                    f"{host}:{port} {service}",
+                    _release(found, name, service, port),
+                    _health(found, plan["hosts"][host]["address"], port, item),
+                    *(
+                        _balanced(seen.get(balancer, {}), f"{name}-{service}", f"{host}-{port}")
+                        for balancer in balancers
+                    ),
+                ]
+            )
+    releases = sorted({row[1] for row in rows[1:]})
+    yield f"{name}: {' and '.join(releases) or 'no instances'}"
+    yield from _table(rows)
+
+
+def _release(found: Mapping[str, Any], app: str, service: str, port: int) -> str:
+    if "instances" not in found:
+        return UNREACHED
+    unit = f"{app}-{service}@{port}.service"
+    mine = next((item for item in found["instances"] if item["unit"] == unit), None)
+    if mine is None:
+        return "not there"
+    return str(mine["release"] or "?") if mine["running"] else "stopped"
+
+
+def _health(found: Mapping[str, Any], address: str, port: int, service: Mapping[str, Any]) -> str:
+    if "checks" not in found:
+        return UNREACHED
+    if not service["health"].get("path"):
+        return "no check"
+    start = f"http://{address}:{port}/"
+    problems = [item["problem"] for item in found["checks"] if item["url"].startswith(start)]
+    return problems[0] or "well" if problems else "?"
+
+
+def _balanced(found: Mapping[str, Any], upstream: str, server: str) -> str:
+    if "servers" not in found:
+        return UNREACHED
+    for item in found["servers"]:
+        if (item["upstream"], item["name"]) == (upstream, server):
+            return f"{item['state']} ({item['reason']})" if item["reason"] else str(item["state"])
+    return "-"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+
+
+def _lock(seen: Facts) -> str:
+    for host, found in seen.items():
+        lock = found.get("lock") or {}
+        if lock:
+            return f"deploy lock: {lock['owner']} since {lock['since']} ({lock['reason']}), on {host}"
+    return "deploy lock: free"
+
+
+def _virtual_ip(plan: Mapping[str, Any], seen: Facts) -> Iterator[str]:
+    if plan["vip"]:
+        address = plan["vip"]["address"]
+        holders = [host for host, found in seen.items() if address in found.get("addresses", ())]
+        yield f"virtual IP {address}: {' and '.join(holders) or 'nobody has it'}"

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What status.yml shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._status import status_text
+
+PLAN: dict[str, Any] = {
+    "apps": {
+        "www": {
+            "services": {
+                "web": {
+                    "health": {"path": "/healthz"},
+                    "instances": [{"host": "a1", "port": 3000}, {"host": "a2", "port": 3000}],
+                }
+            }
+        }
+    },
+    "hosts": {
+        "a1": {"address": "192.0.2.1", "groups": ["app"]},
+        "a2": {"address": "192.0.2.2", "groups": ["app"]},
+        "b1": {"address": "192.0.2.3", "groups": ["loadbalancer"]},
+        "b2": {"address": "192.0.2.4", "groups": ["loadbalancer"]},
+    },
+    "vip": {"address": "192.0.2.10"},
+}
+
+
+def instance(release: str, running: bool = True) -> dict[str, Any]:
+    return {"unit": "www-web@3000.service", "release": release, "running": running}
+
+
+def server(host: str, state: str = "active", reason: str = "") -> dict[str, str]:
+    return {"upstream": "www-web", "name": f"{host}-3000", "state": state, "reason": reason}
+
+
+def check(address: str, problem: str = "") -> dict[str, str]:
+    return {"url": f"http://{address}:3000/healthz", "problem": problem}
+
+
+def test_all_is_well() -> None:
+    seen: dict[str, dict[str, Any]] = {
+        "a1": {"instances": [instance("v1")], "checks": [check("192.0.2.1")], "lock": {}},
+        "a2": {"instances": [instance("v1")], "checks": [check("192.0.2.2")]},
+        "b1": {"servers": [server("a1"), server("a2")], "addresses": ["192.0.2.3", "192.0.2.10"]},
+        "b2": {"servers": [server("a1"), server("a2")], "addresses": ["192.0.2.4"]},
+    }
+    assert status_text(PLAN, seen).splitlines() == [
+        "www: v1",
+        "  instance     release  health  b1      b2",
+        "  a1:3000 web  v1       well    active  active",
+        "  a2:3000 web  v1       well    active  active",
+        "",
+        "deploy lock: free",
+        "virtual IP 192.0.2.10: b1",
+    ]
+
+
+def test_what_is_not_well_is_named() -> None:
+    lock = {"owner": "alice@ops", "since": "2026-11-21T10:11:12Z", "reason": "deploy of www"}
+    seen: dict[str, dict[str, Any]] = {
+        "a1": {"instances": [instance("v2")], "checks": [check("192.0.2.1", "answered 500, not 200")], "lock": lock},
+        "a2": {},
+        "b1": {"servers": [server("a1", "drained", "restart of www")], "addresses": []},
+    }
+    assert status_text(PLAN, seen).splitlines() == [
+        "www: not reached and v2",
+        "  instance     release      health                 b1                        b2",
+        "  a1:3000 web  v2           answered 500, not 200  drained (restart of www)  not reached",
+        "  a2:3000 web  not reached  not reached            -                         not reached",
+        "",
+        "deploy lock: alice@ops since 2026-11-21T10:11:12Z (deploy of www), on a1",
+        "virtual IP 192.0.2.10: nobody has it",
+    ]
+
+
+def test_a_process_that_is_gone_runs_nothing() -> None:
+    found: dict[str, dict[str, Any]] = {
+        "a1": {"instances": [instance("", running=False)], "checks": []},
+        "a2": {"instances": [], "checks": []},
+    }
+    rows = status_text(PLAN, found).splitlines()
+    assert rows[2].split()[2:4] == ["stopped", "?"]
+    assert rows[3].split()[2:5] == ["not", "there", "?"]
