@@ -87,5 +87,5 @@ class ActionModule(ActionBase):
     def _refusal(found: Holder) -> str:
         return (
             f"the deploy lock is held by {found}. Wait until that run has ended."
-            " If it is known to be dead, take the lock over: take_over=true, of a playbook -e webapp_take_over_lock=true"
+            " If it is known to be dead: take_over=true, or -e webapp_take_over_lock=true of a playbook"
         )

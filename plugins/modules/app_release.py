@@ -13,8 +13,8 @@ version_added: 0.1.0
 description:
   - Takes what M(scaleout.webapp.app_release_info) saw on every host, decides on one release for all, and says who builds, packs and
     receives it. It touches nothing.
-  - It is O(label); else with O(previous) the one that ran before; else the release that most hosts run, the newest of several; else the newest that is complete; else the one that an
-    interrupted run began to build; else a new one, named by the UTC time.
+  - It is O(label); else with O(previous) the one that ran before; else the release that most hosts run, the newest of several; else the
+    newest that is complete; else the one that an interrupted run began to build; else a new one, named by the UTC time.
   - A O(label) that no host holds while they hold other releases is refused, as it may be mistyped, unless O(new=true) or an
     interrupted run began to build it.
   - Where nothing is found it refuses to make a first release as long as a host has not been seen, as that one may hold one.
