@@ -96,7 +96,7 @@ def test_where_death_cannot_be_seen_it_has_to_be_said(lock: Lock) -> None:
     lock.path.write_text(json.dumps({**held, "process": {**held["process"], "machine": "another container"}}))
     refused = lock.ask()
     assert refused.code != 0
-    assert "take the lock over, with take_over" in refused.output
+    assert "known to be dead: take_over=true" in refused.output
     assert lock.ask(take_over=True).code == 0
     assert lock.told()["took_over"]
 
