@@ -110,7 +110,10 @@ class Session:
         if silent and not self.check:
             fix = "every listed member has to run and to be reachable from here"
             if len(silent) > len(self.names) // 2 and any(one.state == "member" for one in seen.values()):
-                fix += "; most of them do not answer, so the set has no majority: if they are lost for good see force"
+                fix += (
+                    "; most of them do not answer, so the set has no majority: if they are lost for good see force and"
+                    " lost_members"
+                )
             raise UnreachableError(f"no answer from {', '.join(silent)}", self.where, fix)
         for one in seen.values():
             if one.state == "standalone":
@@ -151,7 +154,7 @@ class Session:
                     f"no primary within {self.wait_timeout:g} s: {states}",
                     self.where,
                     "see that a majority of the voting members runs and that they reach each other;"
-                    " for a majority that is lost for good see force",
+                    " for a majority that is lost for good see force and lost_members",
                 )
 
     def _require_majority(self) -> None:
