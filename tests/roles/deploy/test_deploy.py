@@ -231,13 +231,25 @@ def test_bad_input_touches_nothing(cluster: Cluster) -> None:
 
 def test_a_host_is_down(cluster: Cluster) -> None:
     before = cluster.release()
-    cluster.hosts["a3"] = "172.31.71.99"
+    cluster.hosts["a3"] = f"{cluster.prefix}.99"
     assert cluster.deploy().code != 0
     done = cluster.deploy("--limit", "!a3")
     cluster.hosts["a3"] = cluster.addresses["a3"]
     assert done.code == 0, done.output
     assert sorted(cluster.releases()).count(before) == 2
     assert cluster.site().changed() > 0
+    assert cluster.release() != before
+    cluster.whole()
+
+
+def test_a_balancer_is_down(cluster: Cluster) -> None:
+    before = cluster.release()
+    cluster.hosts["b2"] = f"{cluster.prefix}.99"
+    assert cluster.deploy().code != 0
+    assert cluster.release() == before
+    done = cluster.deploy("--limit", "!b2")
+    cluster.hosts["b2"] = cluster.addresses["b2"]
+    assert done.code == 0, done.output
     assert cluster.release() != before
     cluster.whole()
 
