@@ -13,7 +13,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._errors import Sca
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._batches import batches as split
 
 
-def batches(hosts: Sequence[str], limit: int | str, capacity: Mapping[str, int]) -> list[list[str]]:
+def batches(hosts: Sequence[str], limit: int | str, capacity: Mapping[str, Sequence[str]]) -> list[list[str]]:
     """The hosts in batches, in their order."""
     missing = [host for host in hosts if host not in capacity]
     if missing:

@@ -63,7 +63,6 @@ instances:
       sample: 20260102T030405Z
 """
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -81,7 +80,8 @@ def shown(app: str, live: Live) -> dict[str, Any]:
         "port": instance_of(live.unit).partition(".")[0],
         "running": live.running,
         "enabled": live.enabled,
-        "release": Path(live.folder).name,
+        # A process may go on to a folder within its release.
+        "release": live.folder.partition("/releases/")[2].partition("/")[0],
     }
 
 

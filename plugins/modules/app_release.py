@@ -135,6 +135,11 @@ unseen:
   returned: success
   type: list
   elements: str
+distrusted:
+  description: Newer releases that ran well. Whoever goes back to this one does not mean to run them again.
+  returned: success
+  type: list
+  elements: str
 surplus:
   description: For each host of this run the paths that may be removed.
   returned: success

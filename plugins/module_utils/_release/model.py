@@ -64,6 +64,7 @@ class Decision:
     step_host: str | None
     unseen: list[str]
     surplus: dict[str, list[str]]
+    distrusted: list[str]
     why: str
 
 

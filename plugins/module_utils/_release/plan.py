@@ -50,6 +50,7 @@ def decide(wanted: Wanted) -> Decision:
         step_host=wanted.play_hosts[0] if wanted.play_hosts else None,
         unseen=unseen,
         surplus={name: surplus(known[name], label, wanted.keep) for name in wanted.play_hosts},
+        distrusted=distrusted(known, label),
         why=why,
     )
 
@@ -86,17 +87,25 @@ def choose_label(wanted: Wanted, known: dict[str, Seen], unseen: list[str]) -> t
 
 
 def running_label(known: dict[str, Seen], before: str) -> str:
-    """What the app runs: `before` where hosts differ and that is there, else what most of them run; empty if none."""
-    running, made = _running(known), _made_by_any(known)
-    if len(running) > 1 and before in made:
+    """What the app runs: `before` where that is there and hosts differ, else what most of them run; empty if none."""
+    running, made, well = _running(known), _made_by_any(known), _verified_by_any(known)
+    # One that never was well may be what the interrupted run left behind.
+    if before in made and running and (len(running) > 1 or not well & set(running)):
         return before
     return max(((count, made[label], label) for label, count in running.items()), default=(0, "", ""))[2]
+
+
+def distrusted(known: dict[str, Seen], label: str) -> list[str]:
+    """Whoever goes back to a release leaves the newer ones for good: the next rollback does not go to one of them."""
+    made = _made_by_any(known)
+    newer = {name for name in made if label in made and (made[name], name) > (made[label], label)}
+    return sorted(newer & _verified_by_any(known))
 
 
 def previous_label(known: dict[str, Seen], before: str) -> str:
     """The newest release that was made before the running one, and ran well once."""
     made, now = _made_by_any(known), running_label(known, before)
-    well = {label for host in known.values() for label in host.verified}
+    well = _verified_by_any(known)
     older = [(made[label], label) for label in well & made.keys() if now and (made[label], label) < (made[now], now)]
     if not older:
         there = ", ".join(sorted(made, key=lambda name: (made[name], name), reverse=True)) or "none"
@@ -112,6 +121,10 @@ def _running(known: dict[str, Seen]) -> Counter[str]:
     """How many hosts run each release."""
     made = _made_by_any(known)
     return Counter(host.current for host in known.values() if host.current is not None and host.current in made)
+
+
+def _verified_by_any(known: dict[str, Seen]) -> set[str]:
+    return {label for host in known.values() for label in host.verified}
 
 
 def _made_by_any(known: dict[str, Seen]) -> dict[str, str]:

@@ -48,6 +48,7 @@ INTERNAL_VARIABLES = (
     "webapp_deploy_action",
     "webapp_deploy_back",
     "webapp_deploy_begun",
+    "webapp_deploy_brought",
     "webapp_deploy_failures",
     "webapp_deploy_label",
     "webapp_deploy_outcome",
@@ -78,6 +79,7 @@ INTERNAL_VARIABLES = (
     "webapp_seen",
     "webapp_text",
     "webapp_unbalanced",
+    "webapp_words",
 )
 """Of the collection's own playbooks."""
 

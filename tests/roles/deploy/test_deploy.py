@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
 import shutil
+import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -240,6 +244,38 @@ def test_a_host_is_down(cluster: Cluster) -> None:
     assert cluster.site().changed() > 0
     assert cluster.release() != before
     cluster.whole()
+
+
+@pytest.mark.parametrize("task", ["app : Give the release to the hosts that lack it", "app : Run the instances"])
+def test_a_host_is_lost_meanwhile(cluster: Cluster, task: str) -> None:
+    before = cluster.release()
+    running = start("playbooks/deploy.yml", inventory=cluster.inventory(), ANSIBLE_TIMEOUT="5")
+    assert running.stdout is not None
+    said = []
+    for line in running.stdout:
+        said.append(line)
+        if line.startswith("TASK [") and task in line:
+            subprocess.run(["docker", "kill", "deploytest-a2"], check=True, capture_output=True)
+            break
+    output = " ".join("".join([*said, *running.stdout]).split())
+    try:
+        assert running.wait(timeout=60) != 0
+        assert "a2" in output.rpartition("Say how it ended")[2]
+        for host in ("a1", "a3"):
+            assert cluster.sh(host, "readlink /opt/webapp/www/current") == f"releases/{before}"
+    finally:
+        subprocess.run(["docker", "start", "deploytest-a2"], check=True, capture_output=True)
+    wait_for_ssh(cluster, "a2")
+    assert cluster.site().code == 0
+    cluster.whole()
+
+
+def wait_for_ssh(cluster: Cluster, host: str) -> None:
+    for _try in range(120):
+        with contextlib.suppress(OSError), socket.create_connection((cluster.addresses[host], 22), timeout=1):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"{host} does not come back")
 
 
 def test_a_balancer_is_down(cluster: Cluster) -> None:

@@ -58,8 +58,22 @@ def test_where_hosts_differ_what_ran_before_counts_as_running() -> None:
     assert decide(wanted({**seen}, pinned="3", before="gone")).running == "2"
 
 
+def test_what_an_interrupted_run_left_on_the_only_host_does_not_count_as_running() -> None:
+    host = replace(holding("1", "2", "3", current="2"), verified=["1"])
+    assert decide(wanted({"a": host}, pinned="3", before="1")).running == "1"
+    assert decide(wanted({"a": replace(host, verified=["1", "2"])}, pinned="3", before="1")).running == "2"
+
+
+def test_who_goes_back_leaves_newer_releases_for_good() -> None:
+    host = replace(holding("1", "2", "3", current="3"), verified=["1", "2", "3"])
+    assert decide(wanted({"a": host}, pinned="1")).distrusted == ["2", "3"]
+    assert decide(wanted({"a": host}, new=True)).distrusted == []
+    assert decide(wanted({"a": host})).distrusted == []
+
+
 def test_all_hosts_agree_whatever_an_old_note_says() -> None:
-    assert decide(wanted({"a": holding("1", "2", current="2")}, before="1")).running == "2"
+    host = replace(holding("1", "2", current="2"), verified=["2"])
+    assert decide(wanted({"a": host}, before="1")).running == "2"
     assert decide(wanted({"a": Seen()}, before="1")).running == ""
 
 
