@@ -46,5 +46,10 @@ def repack(wheel: Path) -> Path:
     return made
 
 
+def node_archive() -> Path:
+    """The archive, fetched where it is not there yet."""
+    return fetch(cached(f"node/{TOP}.tar.gz"), PACKAGE, repack)
+
+
 if __name__ == "__main__":
-    print(fetch(cached(f"node/{TOP}.tar.gz"), PACKAGE, repack))
+    print(node_archive())

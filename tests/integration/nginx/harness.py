@@ -22,6 +22,7 @@ from typing import Any
 from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).parents[3]
+COOKIE = "www_web_instance"
 PLAYBOOK = """
 - hosts: localhost
   gather_facts: false
@@ -187,6 +188,27 @@ def apply_role(nginx: Nginx, variables: dict[str, Any]) -> dict[str, Any]:
         "nginx_fail_timeout": 1,
     }
     return run_ansible("ansible-playbook", str(playbook), "-e", json.dumps({**usual, **variables}))
+
+
+def sticky_site(nginx: Nginx, ports: dict[str, int]) -> dict[str, Any]:
+    """Variables of the role: one site whose visitors stay on their instance, each instance on a host of its own."""
+    servers = [
+        {"name": f"{name}-1", "host": name, "address": "127.0.0.1", "port": port} for name, port in ports.items()
+    ]
+    return {
+        "nginx_upstreams": [{"name": "www-web", "servers": servers, "sticky_cookie": COOKIE}],
+        "nginx_sites": [
+            {
+                "name": "www",
+                "domains": ["www.example.com"],
+                "static_root": str(nginx.root / "public"),
+                "routes": [
+                    {"path": "/", "upstream": "www-web"},
+                    {"path": "/socket.io/", "upstream": "www-web", "websocket": True},
+                ],
+            }
+        ],
+    }
 
 
 def run_module(nginx: Nginx, name: str, *options: str, **arguments: Any) -> dict[str, Any]:

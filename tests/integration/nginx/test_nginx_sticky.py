@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.nginx.harness import Answer, Backend, Nginx, apply_role, run_module
-
-COOKIE = "www_web_instance"
+from tests.integration.nginx.harness import COOKIE, Answer, Backend, Nginx, apply_role, run_module, sticky_site
 
 
 class Visitor:
@@ -43,25 +41,8 @@ class Site:
         self.backends = {name: Backend(name) for name in names}
 
     def apply(self, **more: Any) -> dict[str, Any]:
-        servers = [
-            {"name": f"{name}-1", "host": name, "address": "127.0.0.1", "port": backend.port}
-            for name, backend in self.backends.items()
-        ]
-        variables = {
-            "nginx_upstreams": [{"name": "www-web", "servers": servers, "sticky_cookie": COOKIE}],
-            "nginx_sites": [
-                {
-                    "name": "www",
-                    "domains": ["www.example.com"],
-                    "static_root": str(self.nginx.root / "public"),
-                    "routes": [
-                        {"path": "/", "upstream": "www-web"},
-                        {"path": "/socket.io/", "upstream": "www-web", "websocket": True},
-                    ],
-                }
-            ],
-        }
-        return apply_role(self.nginx, {**variables, **more})
+        ports = {name: backend.port for name, backend in self.backends.items()}
+        return apply_role(self.nginx, {**sticky_site(self.nginx, ports), **more})
 
     def visitors(self, count: int) -> dict[Visitor, str]:
         found = {}
