@@ -93,6 +93,7 @@ SERVICE: dict[str, Kind] = {
     "port": APP_PORT,
     "instances": Number(1, 1000),
     "port_variable": VARIABLE,
+    "port_holder": LINE,
     "environment": ENVIRONMENT,
     "memory_mb": Number(1, 2**20),
     "start_timeout": SECONDS,
@@ -107,6 +108,7 @@ SERVICE: dict[str, Kind] = {
 SERVICE_DEFAULTS: dict[str, Any] = {
     "instances": 2,
     "port_variable": None,
+    "port_holder": None,
     "environment": {},
     "memory_mb": 256,
     "start_timeout": 90,
@@ -144,7 +146,13 @@ STORES = Shape(
     {
         "mongodb": Field(Shape({"optional": Field(Flag(), False), "roles": Field(Items(Anything()), ["readWrite"])})),
         "redis": Field(
-            Shape({"optional": Field(Flag(), False), "persistence": Field(Text(choices=("none", "aof")), "none")})
+            Shape(
+                {
+                    "optional": Field(Flag(), False),
+                    "persistence": Field(Text(choices=("none", "aof")), "none"),
+                    "exclusive": Field(Flag(), False),
+                }
+            )
         ),
         "memcached": Field(Shape({"optional": Field(Flag(), False)})),
     }

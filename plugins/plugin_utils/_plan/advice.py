@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.install import install_warnings
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import App, Inputs
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import users_of, voters
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import shared_hosts, sharers_of, voters
 
 
 def warnings_of(plan: Mapping[str, Any], inputs: Inputs, apps: Sequence[App]) -> list[str]:
@@ -56,14 +56,14 @@ def _mongodb(plan: Mapping[str, Any]) -> Iterator[str]:
 def _caches(plan: Mapping[str, Any], inputs: Inputs, apps: Sequence[App]) -> Iterator[str]:
     hosts = [host.name for host in inputs.group("cache")]
     for store in ("redis", "memcached"):
-        users = [app.name for app in users_of(store, apps)]
+        users = [app.name for app in sharers_of(store, apps)]
         asked = inputs.settings.get(f"webapp_{store}") is not None
         wanted = ([f"webapp_{store} is given"] if asked else []) + ([f"{', '.join(users)} can use it"] if users else [])
-        if wanted and not hosts:
+        if wanted and not hosts and (users or not plan[store]):
             yield f"There is no {store}: the group cache has no host, though {' and '.join(wanted)}."
         elif asked and not plan[store]:
             yield f"There is no {store}: webapp_{store} is given, but no app can use it."
-    redis = plan["redis"]
+    redis = plan["redis"] and shared_hosts(plan["redis"])
     if redis and len(hosts) > 1:
         yield (
             f"Redis runs only on {hosts[0]}, the first host of the group cache, and not on {', '.join(hosts[1:])}: "

@@ -18,7 +18,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings imp
     is_address,
     is_source,
 )
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import in_uri
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import in_uri, shared_hosts
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems, suggestion
 
 HTTP, HTTPS = 80, 443
@@ -193,7 +193,7 @@ class Firewall:
         self.holders: dict[str, set[str]] = {"mongodb": {host.name for host in inputs.group("mongodb")}}
         for name in ("redis", "memcached"):
             if name in self.stores:
-                self.holders[name] = {host["host"] for host in self.stores[name]["hosts"]}
+                self.holders[name] = {host["host"] for host in shared_hosts(self.stores[name])}
         self._check_sources(problems)
         if self.settings["enabled"]:
             self._check_addresses(inputs, problems)

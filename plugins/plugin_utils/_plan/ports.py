@@ -59,11 +59,17 @@ def listens(plan: Mapping[str, Any], inputs: Inputs, web: Sequence[int]) -> dict
             "addresses": [host["address"]] if stores or holds or apps else [],
             "ports": [
                 *({"port": port, "owner": UNITS[owner]} for owner, port in owners),
-                # Another service of the app gives its port free when the app is converged.
-                *({"port": one["port"], "owner": f"{one['app']}-*@{one['port']}"} for one in host["instances"]),
+                *({"port": one["port"], "owner": _holder(plan, one)} for one in host["instances"]),
             ],
         }
     return found
+
+
+def _holder(plan: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
+    """Who may listen there when a run begins."""
+    app = instance["app"]
+    # Another service of the app gives its port free when the app is converged.
+    return plan["apps"][app]["services"][instance["service"]]["port_holder"] or f"{app}-*@{instance['port']}"
 
 
 def _binds(app: Mapping[str, Any]) -> bool:

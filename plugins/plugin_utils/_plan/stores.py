@@ -20,6 +20,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings imp
 )
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems
 
+LOOPBACK = "127.0.0.1"
 GROUP_OF = {"mongodb": "mongodb", "redis": "cache", "memcached": "cache"}
 MAX_MEMBERS = 50
 MAX_VOTERS = 7
@@ -36,10 +37,7 @@ def plan_stores(inputs: Inputs, apps: Sequence[App], problems: Problems) -> dict
     memcached = checked(MEMCACHED, inputs.settings, "webapp_memcached", problems)
     return {
         "mongodb": _mongodb(inputs, apps, mongodb, problems) if inputs.group("mongodb") else None,
-        # Without users Redis would be open to everybody, so it needs an app that can use it.
-        "redis": _redis(inputs.group("cache")[0], apps, redis)
-        if _wanted(inputs, apps, "redis") and users_of("redis", apps)
-        else None,
+        "redis": _redis(inputs, apps, redis, problems),
         "memcached": {**memcached, "hosts": _listed(inputs.group("cache"))}
         if _wanted(inputs, apps, "memcached")
         else None,
@@ -49,6 +47,16 @@ def plan_stores(inputs: Inputs, apps: Sequence[App], problems: Problems) -> dict
 def users_of(store: str, apps: Sequence[App]) -> list[App]:
     """The apps that may use the store."""
     return [app for app in apps if store in app.stores]
+
+
+def sharers_of(store: str, apps: Sequence[App]) -> list[App]:
+    """Those of them that are content with one store for the whole cluster."""
+    return [app for app in users_of(store, apps) if not app.stores[store].get("exclusive")]
+
+
+def shared_hosts(store: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The hosts of a store that all apps use, those left out that have it for one process alone."""
+    return [host for host in store["hosts"] if not host.get("exclusive")]
 
 
 def endpoint(host: Host, port: int) -> str:
@@ -70,15 +78,18 @@ def store_references(app: App, stores: Mapping[str, Any]) -> dict[str, dict[str,
         options = f"replicaSet={mongodb['replica_set']}&authSource={app.name}&readPreference=primary&w=majority"
         options += _tls_options(mongodb["tls"])
         password = f"${{secrets.{app.name}_mongodb_password:uri}}"
+        login = f"mongodb://{app.name}:{password}@{hosts}"
         found["mongodb"] = {
-            "uri": f"mongodb://{app.name}:{password}@{hosts}/{app.name}?{options}",
+            "uri": f"{login}/{app.name}?{options}",
+            "oplog_uri": f"{login}/local?{options}",
             "hosts": hosts,
             "database": app.name,
             "user": app.name,
             "replica_set": mongodb["replica_set"],
         }
-    if redis and "redis" in app.stores:
-        address, port = redis["hosts"][0]["address"], str(redis["port"])
+    if redis and app.name in (user["name"] for user in redis["users"]):
+        exclusive = app.stores["redis"]["exclusive"]
+        address, port = LOOPBACK if exclusive else shared_hosts(redis)[0]["address"], str(redis["port"])
         password = f"${{secrets.{app.name}_redis_password:uri}}"
         found["redis"] = {
             "url": f"redis://{app.name}:{password}@{in_uri(address)}:{port}/0",
@@ -125,7 +136,7 @@ def _secret(name: str, used_by: str, length: int) -> dict[str, Any]:
 
 def _check_groups(inputs: Inputs, apps: Sequence[App], problems: Problems) -> None:
     for store, group in GROUP_OF.items():
-        needing = [app.name for app in apps if store in app.stores and not app.stores[store]["optional"]]
+        needing = [app.name for app in sharers_of(store, apps) if not app.stores[store]["optional"]]
         if needing and not inputs.group(group):
             problems.add(
                 f"the group {group} has no host, and {' and '.join(needing)} cannot do without {store}",
@@ -137,7 +148,7 @@ def _check_groups(inputs: Inputs, apps: Sequence[App], problems: Problems) -> No
 def _wanted(inputs: Inputs, apps: Sequence[App], store: str) -> bool:
     """A store that apps only can use is there when the inventory asks for it."""
     asked = inputs.settings.get(f"webapp_{store}") is not None
-    needed = any(not app.stores[store]["optional"] for app in users_of(store, apps))
+    needed = any(not app.stores[store]["optional"] for app in sharers_of(store, apps))
     return bool(inputs.group("cache")) and (asked or needed)
 
 
@@ -231,12 +242,42 @@ def _check_members(mongodb: Mapping[str, Any], problems: Problems) -> None:
         )
 
 
-def _redis(host: Host, apps: Sequence[App], settings: dict[str, Any]) -> dict[str, Any]:
-    users = users_of("redis", apps)
+def _redis(inputs: Inputs, apps: Sequence[App], settings: dict[str, Any], problems: Problems) -> dict[str, Any] | None:
+    """The shared one on the first host of the caches, and one on each host of those that cannot share."""
+    exclusive = [app for app in users_of("redis", apps) if app.stores["redis"]["exclusive"]]
+    _check_exclusive(exclusive, problems)
+    sharers = sharers_of("redis", apps)
+    # Without users Redis would be open to everybody, so it needs an app that can use it.
+    shared = inputs.group("cache")[:1] if sharers and _wanted(inputs, apps, "redis") else []
+    users = [app for app in users_of("redis", apps) if shared or app in exclusive]
+    if not users:
+        return None
+    names = dict.fromkeys(host.name for app in exclusive for host in app.hosts if host not in shared)
     lasting = any(app.stores["redis"]["persistence"] == "aof" for app in users)
     return {
         **settings,
         "persistence": settings["persistence"] or ("aof" if lasting else "none"),
-        "hosts": _listed([host]),
+        "hosts": [*_listed(shared), *({"host": name, "address": LOOPBACK, "exclusive": True} for name in names)],
         "users": [{"name": app.name, "password": f"${{secrets.{app.name}_redis_password}}"} for app in users],
     }
+
+
+def _check_exclusive(apps: Sequence[App], problems: Problems) -> None:
+    """The Redis of a host serves one process of those that cannot share."""
+    users: dict[str, list[App]] = {}
+    for app in apps:
+        for service in app.services.values():
+            for instance in service["instances"]:
+                users.setdefault(instance["host"], []).append(app)
+    crowded = [(name, found) for name, found in users.items() if len(found) > 1]
+    if not crowded:
+        return
+    (host, found), more = crowded[0], len(crowded) - 1
+    names = " and ".join(dict.fromkeys(app.name for app in found))
+    problems.add(
+        f"{len(found)} processes of {names} would share one Redis on {host}"
+        + (f" (and so on {more} more)" if more else "")
+        + ", which a profile keeps for one (stores.redis.exclusive)",
+        "webapp_apps",
+        "have one on each host and more hosts, or choose settings of the profile that want no such Redis",
+    )

@@ -119,6 +119,7 @@ class TestApostrophe:
         assert service == {
             "command": "node app",
             "port_variable": "PORT",
+            "port_holder": None,
             "environment": {"A": "1"},
             "memory_mb": 300,
             "start_timeout": 90,

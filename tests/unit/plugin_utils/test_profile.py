@@ -31,6 +31,7 @@ def test_defaults_are_filled_in() -> None:
         "port": 3000,
         "instances": 2,
         "port_variable": None,
+        "port_holder": None,
         "environment": {},
         "memory_mb": 100,
         "start_timeout": 90,
