@@ -113,6 +113,7 @@ options:
       - They are a part of the configuration, so a new certificate is tested, switched and, if need be, restored with it.
       - Before anything is written, a TLS handshake in memory shows that the key belongs to the certificate, and that it is valid now for each
         of the O(certificates[].domains).
+      - M(scaleout.webapp.nginx_certificates) replaces them without touching the rest.
     type: list
     elements: dict
     default: []
@@ -138,6 +139,12 @@ options:
         type: list
         elements: str
         required: true
+      provisional:
+        description:
+          - Whether the files may be absent, have expired or not serve for every domain yet, as before an ACME client has issued a certificate.
+          - While they are absent, nginx keeps the certificate of that name that it has, or gets a self-signed one, made by C(openssl).
+        type: bool
+        default: false
 attributes:
   check_mode:
     support: full
@@ -208,15 +215,25 @@ line:
   type: int
 """
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.certificate import check_certificate
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.certificate import (
+    check_certificate,
+    placeholder,
+    read_pair,
+    tls_files,
+)
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.client import Client
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.converge import converge
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import with_upstreams
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import NginxConfigError
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import desire, for_version
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import (
+    desire,
+    for_version,
+    generation_in,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import (
     PROCESS_SPEC,
     client_of,
@@ -253,19 +270,25 @@ CERTIFICATE: dict[str, Any] = {
     "certificate_file": {"type": "path"},
     "key_file": {"type": "path", "no_log": False},
     "domains": {"type": "list", "elements": "str", "required": True},
+    "provisional": {"type": "bool", "default": False},
 }
 EITHER = [("certificate", "certificate_file"), ("key", "key_file")]
 
 
-def tls_files(certificates: list[dict[str, Any]]) -> dict[str, str]:
-    """The files of certificates that are fit to be served."""
-    files = {}
-    for given in certificates:
-        certificate, key = (given[text] or Path(given[file]).read_text(encoding="utf-8") for text, file in EITHER)
-        check_certificate(given["name"], certificate, key, given["domains"])
-        for kind, text in (("crt", certificate), ("key", key)):
-            files[f"tls/{given['name']}.{kind}"] = text.rstrip() + "\n"
-    return files
+def fit_to_serve(given: Mapping[str, Any], client: Client, live: Mapping[str, str], installed: bool) -> dict[str, str]:
+    """The files of a certificate."""
+    name = given["name"]
+    try:
+        certificate, key = read_pair(given)
+    except FileNotFoundError:
+        if not given["provisional"]:
+            raise
+        kept = {path: live[path] for path in tls_files(name, "", "") if path in live}
+        if kept or not installed:
+            return kept
+        certificate, key = placeholder(given["domains"], client.run)
+    check_certificate(name, certificate, key, [] if given["provisional"] else given["domains"])
+    return tls_files(name, certificate, key)
 
 
 def main() -> None:
@@ -296,9 +319,12 @@ def main() -> None:
             path: for_version(text, version) if isinstance(text, str) else text
             for path, text in params["files"].items()
         }
-        files.update(tls_files(params["certificates"]))
+        disk = client.read()
+        live = disk.generations.get(generation_in(disk.main, params["tree"]) or "", {})
+        for given in params["certificates"]:
+            files.update(fit_to_serve(given, client, live, executable is not None))
         if params["upstreams"] is not None:
-            files = with_upstreams(files, params["upstreams"], client.read(), params["tree"], version)
+            files = with_upstreams(files, params["upstreams"], disk, params["tree"], version)
         desired = desire(params["main"], files, params["tree"])
         outcome = converge(desired, client, executable, module.check_mode)
     except NginxConfigError as error:

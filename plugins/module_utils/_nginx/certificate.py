@@ -6,15 +6,51 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import NginxConfigError
 
 # ssl.VERIFY_X509_PARTIAL_CHAIN, which Python 3.9 does not name: the certificate itself is the trust anchor.
 PARTIAL_CHAIN = 0x80000
+PLACEHOLDER_DAYS = 365
+
+
+def read_pair(given: Mapping[str, Any]) -> tuple[str, str]:
+    """Certificate and key, by content or from files."""
+    certificate, key = (
+        given.get(text) or Path(given[file]).read_text(encoding="utf-8")
+        for text, file in (("certificate", "certificate_file"), ("key", "key_file"))
+    )
+    return certificate, key
+
+
+def tls_files(name: str, certificate: str, key: str) -> dict[str, str]:
+    """The files of a configuration that hold it."""
+    return {f"tls/{name}.{kind}": text.rstrip() + "\n" for kind, text in (("crt", certificate), ("key", key))}
+
+
+def placeholder(domains: Sequence[str], run: Callable[[list[str]], tuple[int, str]]) -> tuple[str, str]:
+    """A self-signed certificate and its key."""
+    if not shutil.which("openssl"):
+        raise NginxConfigError("no certificate is there yet, and openssl is not installed to make one", stage="input")
+    with tempfile.TemporaryDirectory(prefix="nginx_config.") as folder:
+        chain, secret = Path(folder) / "chain.pem", Path(folder) / "key.pem"
+        names = ",".join(f"DNS:{domain}" for domain in domains)
+        code, output = run(
+            [
+                *("openssl", "req", "-x509", "-days", str(PLACEHOLDER_DAYS), "-subj", "/CN=placeholder"),
+                *("-addext", f"subjectAltName={names}", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+                *("-nodes", "-keyout", str(secret), "-out", str(chain)),
+            ]
+        )
+        if code != 0:
+            raise NginxConfigError(f"openssl makes no placeholder of a certificate: {output.strip()}", stage="input")
+        return chain.read_text(encoding="utf-8"), secret.read_text(encoding="utf-8")
 
 
 def check_certificate(name: str, certificate: str, key: str, domains: Sequence[str]) -> None:

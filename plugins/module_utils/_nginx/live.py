@@ -41,8 +41,11 @@ class Live:
 
     def with_pools(self, pools: Pools, tree: str, version: tuple[int, ...]) -> Desired:
         """The same configuration, its servers in other states."""
-        files = {**self.files, TEXT_FILE: render(pools, version), DATA_FILE: dump(pools, self.given)}
-        return desire(self.main, files, tree)
+        return self.with_files({TEXT_FILE: render(pools, version), DATA_FILE: dump(pools, self.given)}, tree)
+
+    def with_files(self, changed: Mapping[str, str], tree: str) -> Desired:
+        """The same configuration, some of its files with another content."""
+        return desire(self.main, {**self.files, **changed}, tree)
 
 
 def read_live(disk: Disk, tree: str) -> Live | None:
