@@ -37,6 +37,7 @@ RUN_VARIABLES = (
 )
 """Given to one run of a playbook, by -e."""
 INTERNAL_VARIABLES = (
+    "webapp_acme",
     "webapp_addresses",
     "webapp_app",
     "webapp_balanced",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.certificates import site_tls
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import GROUPS, App, Host, Inputs
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.references import References
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import (
@@ -101,7 +102,7 @@ def plan_site(app: App, references: References, problems: Problems) -> dict[str,
         "domains": domains,
         "default": app.declared["default"],
         **({"canonical": canonical} if canonical else {}),
-        **({"tls": app.declared["tls"]} if app.declared["tls"] else {}),
+        **({"tls": site_tls(app)} if app.declared["tls"] else {}),
         **({"limits": app.declared["limits"]} if "limits" in app.declared else {}),
         "body_limit": app.declared["body_limit"] or profile["body_limit"],
         "static_root": next((route["static_root"] for route in routes if route["path"] == "/"), None),

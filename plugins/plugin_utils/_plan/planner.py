@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.advice import warnings_of
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.apps import check_source, merge_apps
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.certificates import check_tls, plan_acme
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import GROUPS, App, Host, Inputs, PlanError
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.network import (
     Firewall,
@@ -48,6 +49,7 @@ def plan_cluster(inputs: Inputs, found: Sequence[ScaleoutError] = ()) -> dict[st
         )
     for name in sorted(declared):
         check_source(name, declared[name], problems)
+        check_tls(name, declared[name], problems)
     checked(BUILD_ENVIRONMENT, inputs.settings, "webapp_build_environment", problems)
     retired = _retired_apps(inputs, declared, problems)
     _check_groups(inputs, problems)
@@ -81,6 +83,7 @@ def plan_cluster(inputs: Inputs, found: Sequence[ScaleoutError] = ()) -> dict[st
         "sites": sites,
         **stores,
         "vip": vip,
+        "acme": plan_acme(inputs, apps),
         "firewall": firewall.plan(),
     }
     for name, listening in listens(plan, inputs, firewall.web_ports).items():

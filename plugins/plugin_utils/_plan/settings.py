@@ -55,10 +55,18 @@ SOURCE = Shape(
     }
 )
 RUNTIME = Shape({"version": Field(LINE, ABSENT), "archive": Field(LINE, ABSENT), "checksum": Field(SHA256, ABSENT)})
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+ACME = Shape(
+    {
+        "email": Field(Text(r"[^\s@,]+@[^\s@,]+", "one mail address"), ""),
+        "directory": Field(Text(r"https://[^\s/]+\S*", "the URL of an ACME directory, with https://"), LETS_ENCRYPT),
+    }
+)
 TLS = Shape(
     {
-        "certificate": required(LINE),
-        "key": required(LINE),
+        "certificate": Field(LINE, ABSENT),
+        "key": Field(LINE, ABSENT),
+        "acme": Field(ACME, ABSENT),
         "on_host": Field(Flag(), False),
         "redirect": Field(Flag(), True),
         "hsts": Field(Number(1, 10**9), ABSENT),
