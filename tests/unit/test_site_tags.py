@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 TOP = Path(__file__).resolve().parents[2]
-PLAYS = yaml.safe_load((TOP / "playbooks" / "site.yml").read_text(encoding="utf-8"))
+PLAYBOOKS = [TOP / "playbooks" / name for name in ("site.yml", "_certificates.yml")]
+PLAYS = [play for playbook in PLAYBOOKS for play in yaml.safe_load(playbook.read_text(encoding="utf-8"))]
 INCLUDES = [
     (role["name"].split(".")[-1], role.get("tasks_from", "main"), set(task.get("tags", [])) | set(play["tags"]))
     for play in PLAYS
-    for task in play.get("tasks", [])
+    for outer in play.get("tasks", [])
+    for task in [outer, *outer.get("block", []), *outer.get("always", [])]
     for role in [task.get("ansible.builtin.include_role")]
     if role
 ]
@@ -34,4 +36,4 @@ def test_the_include_has_every_tag_of_the_role(role: str, entry: str, tags: set[
 
 def test_every_role_that_is_included_is_looked_at() -> None:
     roles = {role for role, _entry, _tags in INCLUDES}
-    assert {"app", "mongodb", "nginx", "redis", "memcached", "keepalived"} <= roles
+    assert {"acme", "app", "mongodb", "nginx", "redis", "memcached", "keepalived"} <= roles
