@@ -65,9 +65,11 @@ options:
 attributes:
   check_mode:
     support: partial
-    description: Certbot is not run. A certificate counts as due in the last third of its life, at most 30 days before its end.
+    description: Whether a certificate is due is guessed.
+    details: Certbot is not run. A certificate counts as due in the last third of its life, at most 30 days before its end.
   diff_mode:
     support: none
+    description: RV(issued) tells what changed.
 author:
   - The scaleout.webapp builders (@scaleout)
 """

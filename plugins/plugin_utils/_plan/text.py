@@ -56,10 +56,12 @@ def _cluster(plan: Mapping[str, Any]) -> Node:
 
 def _balancers(plan: Mapping[str, Any]) -> Iterator[str]:
     priorities = {holder["host"]: holder["priority"] for holder in plan["vip"]["holders"]} if plan["vip"] else {}
+    issuer = (plan["acme"] or {}).get("issuer")
     for name, host in plan["hosts"].items():
         if "loadbalancer" in host["groups"]:
+            issues = "  issues certificates" if name == issuer else ""
             held = f"  priority {priorities[name]}" if name in priorities else ""
-            yield f"{name}  {host['address']}{_zone(host)}{held}"
+            yield f"{name}  {host['address']}{_zone(host)}{held}{issues}"
 
 
 def _zone(host: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import LETS_ENCRYPT
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.text import plan_text
 
 from tests.unit.plugin_utils.plan_inputs import app, plan, the_problem
 
@@ -50,6 +51,7 @@ def test_the_first_balancer_issues_for_all() -> None:
         "hsts": 600,
     }
     assert planned["apps"]["www"]["url"] == "https://www.example.com"
+    assert "lb1  2001:db8::1  issues certificates\n" in plan_text(planned)
 
 
 def test_no_certificate_to_issue() -> None:
