@@ -44,8 +44,9 @@ class Load:
     def title(self, number: int) -> str:
         return f"Load {self.mark} {number:06}"
 
-    def traffic(self, *, workers: int = 8, count: int = 20_000, seconds: float = 300) -> Traffic:
-        return Traffic(self.site.url, self.requests, workers=workers, count=count, seconds=seconds)
+    def traffic(self, **limits: Any) -> Traffic:
+        """The limits are those of Traffic."""
+        return Traffic(self.site.url, self.requests, **{"seconds": 300, **limits})
 
     def written(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -59,8 +59,8 @@ def test_assets_come_before_the_pages_that_name_them_and_stay(
     watcher = Watcher(direct, balancers, old)
     watcher.start()
     try:
-        # Few at a time: the build runs beside them.
-        with load.traffic(workers=2, count=200_000, seconds=1800) as running:
+        # With pauses: the build runs beside them.
+        with load.traffic(workers=4, count=200_000, seconds=1800, pause=0.15) as running:
             running.wait_for(100)
             done = run("playbooks/deploy.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
             running.wait_more(100)

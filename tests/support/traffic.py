@@ -174,11 +174,18 @@ class Traffic:
     """Sends the requests in turn from several threads, while the block runs; `finish` says what came of them.
 
     Every second thread keeps its connection, the others open one per request. Stops by itself at `count` requests or
-    after `seconds`.
+    after `seconds`. `pause` is how long, in seconds, a thread waits after each request.
     """
 
     def __init__(
-        self, url: str, requests: Sequence[Request], *, workers: int = 8, count: int = 20_000, seconds: float = 120
+        self,
+        url: str,
+        requests: Sequence[Request],
+        *,
+        workers: int = 8,
+        count: int = 20_000,
+        seconds: float = 120,
+        pause: float = 0,
     ) -> None:
         if not requests or workers < 1:
             raise ValueError("traffic needs at least one request and one worker")
@@ -186,6 +193,7 @@ class Traffic:
         self._requests = requests
         self._count = count
         self._seconds = seconds
+        self._pause = pause
         self._numbers = itertools.count()
         self._outcomes: list[Outcome] = []
         self._errors: list[Exception] = []
@@ -241,3 +249,5 @@ class Traffic:
             self._outcomes.append(client.send(number, self._requests[number % len(self._requests)]))
             if not keep_alive:
                 client.close()
+            if self._pause:
+                self._stop.wait(self._pause)
