@@ -78,6 +78,7 @@ INTERNAL_VARIABLES = (
     "webapp_said",
     "webapp_secrets_absent",
     "webapp_seen",
+    "webapp_state",
     "webapp_text",
     "webapp_unbalanced",
     "webapp_words",
