@@ -112,6 +112,10 @@ unwell:
   returned: success
   type: list
   elements: str
+noted:
+  description: Whether the digests of O(instances) stood in their files before.
+  returned: success
+  type: bool
 rolling:
   description: Whether something that ran is, or would be, restarted.
   returned: success
@@ -165,7 +169,8 @@ def main() -> None:
         others = client.live([], client.templates_of(set(module.params["takes_ports_of"]) - {module.params["app"]}))
         unwell = client.unwell(outdated(wanted, live))
         todo = plan(wanted, live, templates, serial_start, unwell, others)
-        changed = bool(todo.steps) or not client.digests_noted(wanted)
+        noted = client.digests_noted(wanted)
+        changed = bool(todo.steps) or not noted
         if changed and not module.check_mode:
             client.prepare(wanted)
             client.apply(todo, wanted)
@@ -179,6 +184,7 @@ def main() -> None:
         changed=changed,
         steps=steps,
         unwell=sorted(unwell),
+        noted=noted,
         rolling=any(step.action == "restart" for step in todo.steps),
         diff={"before": "", "after": "".join(f"{step['action']} {step['unit']}\n" for step in steps)},
     )
