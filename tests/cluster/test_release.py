@@ -85,9 +85,9 @@ def test_assets_come_before_the_pages_that_name_them_and_stay(
     assert site().recap() == dict.fromkeys(cluster.hosts, (0, 0, 0))
 
 
-def test_a_deploy_is_killed(cluster: Cluster, visitor: Site, direct: dict[str, str]) -> None:
-    """All other moments: tests/roles/deploy."""
-    killed = start("playbooks/deploy.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
+def test_a_rollback_is_killed(cluster: Cluster, visitor: Site, direct: dict[str, str]) -> None:
+    """As a deploy, without a build. All other moments: tests/roles/deploy."""
+    killed = start("playbooks/rollback.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
     kill_at(killed, "app : Run the instances", 1)
     assert sum(changed for changed, *_bad in site().recap().values()) > 0
     releases = {Site(url).get("/healthz").json()["release"] for url in direct.values()}
