@@ -56,7 +56,7 @@ def plan_cluster(inputs: Inputs, found: Sequence[ScaleoutError] = ()) -> dict[st
     _check_addresses(inputs, problems)
     apps = merge_apps(inputs, declared, problems)
     stores = plan_stores(inputs, apps, problems)
-    secrets = store_secrets(stores)
+    secrets = store_secrets(inputs, apps, stores)
     planned, sites = {}, []
     for app in apps:
         references = References(app, _url(app), store_references(app, stores), problems)
@@ -205,6 +205,7 @@ def _app_secrets(app: App, references: References) -> Iterator[dict[str, Any]]:
                 "encoding": "hex",
                 "generate": secret["generate"],
                 "used_by": f"{app.name}: {secret['description']}" if secret["description"] else app.name,
+                "holders": [host.name for host in app.hosts],
             }
 
 

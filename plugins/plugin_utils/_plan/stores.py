@@ -109,19 +109,24 @@ def _tls_options(tls: Mapping[str, Any]) -> str:
     return f"&tls=true{trusted}" if tls["clients"] else ""
 
 
-def store_secrets(stores: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The secrets of the stores themselves and of their users."""
+def store_secrets(inputs: Inputs, apps: Sequence[App], stores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The secrets of the stores themselves and of their users, who hold them on both sides."""
+    servers = {
+        "mongodb": [host.name for host in inputs.group("mongodb")] if stores["mongodb"] else [],
+        "redis": [host["host"] for host in stores["redis"]["hosts"]] if stores["redis"] else [],
+    }
+    clients = {app.name: [host.name for host in app.hosts] for app in apps}
     found = []
     if stores["mongodb"]:
         found += [
-            _secret("mongodb_admin_password", "the administrator of MongoDB", 24),
-            _secret("mongodb_keyfile", "the members of the replica set, between themselves", 128),
+            _secret("mongodb_admin_password", "the administrator of MongoDB", 24, servers["mongodb"]),
+            _secret("mongodb_keyfile", "the members of the replica set, between themselves", 128, servers["mongodb"]),
         ]
     for store, product in (("mongodb", "MongoDB"), ("redis", "Redis")):
-        users = stores[store]["users"] if stores[store] else []
-        found += [
-            _secret(f"{user['name']}_{store}_password", f"{user['name']}, to log in to {product}", 24) for user in users
-        ]
+        for user in stores[store]["users"] if stores[store] else []:
+            name = user["name"]
+            holders = [*servers[store], *(host for host in clients[name] if host not in servers[store])]
+            found.append(_secret(f"{name}_{store}_password", f"{name}, to log in to {product}", 24, holders))
     return found
 
 
@@ -130,8 +135,8 @@ def voters(mongodb: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [member for member in mongodb["members"] if member.get("votes", 1)]
 
 
-def _secret(name: str, used_by: str, length: int) -> dict[str, Any]:
-    return {"name": name, "bytes": length, "encoding": "hex", "generate": True, "used_by": used_by}
+def _secret(name: str, used_by: str, length: int, holders: list[str]) -> dict[str, Any]:
+    return {"name": name, "bytes": length, "encoding": "hex", "generate": True, "used_by": used_by, "holders": holders}
 
 
 def _check_groups(inputs: Inputs, apps: Sequence[App], problems: Problems) -> None:

@@ -151,6 +151,19 @@ class TestApostrophe:
             ("www_session_secret", True),
         ]
 
+    def test_who_holds_a_secret(self) -> None:
+        """Both sides of a login; a host that is on both once."""
+        groups = {"loadbalancer": ["lb1"], "app": ["app1", "db1"], "mongodb": ["db1", "db2", "db3"], "cache": ["db1"]}
+        planned = plan({"www": site(settings={"sessions": "redis"})}, groups)
+        assert {one["name"]: one["holders"] for one in planned["secrets"]} == {
+            "mongodb_admin_password": ["db1", "db2", "db3"],
+            "mongodb_keyfile": ["db1", "db2", "db3"],
+            "www_disabled_file_key": ["app1", "db1"],
+            "www_mongodb_password": ["db1", "db2", "db3", "app1"],
+            "www_redis_password": ["db1", "app1"],
+            "www_session_secret": ["app1", "db1"],
+        }
+
     def test_sessions_in_redis(self) -> None:
         planned = plan({"www": site(settings={"sessions": "redis"})})
         assert (
