@@ -37,6 +37,7 @@ options:
 extends_documentation_fragment:
   - scaleout.webapp.failure
   - scaleout.webapp.mongodb_login
+  - scaleout.webapp.mongodb_password_before
 attributes:
   check_mode:
     support: full
@@ -79,13 +80,19 @@ removed:
   elements: str
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import login_of, run_module
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, Login, NoDriver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import (
+    PASSWORD_BEFORE_SPEC,
+    login_of,
+    run_module,
+    seed_of,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.backup import (
     back_up,
     clean,
@@ -94,11 +101,22 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.ba
 )
 
 
-def backed_up(module: AnsibleModule, _client: Client | NoDriver) -> dict[str, Any]:
+def accepted(login: Login, client: Client | NoDriver, address: str) -> Login:
+    """With the password that counts now. Several connections are made, each with one."""
+    if not login.user:
+        return login
+    client.command(address, "connectionStatus")
+    if not login.password_before or client.accepts(address, login.user, login.password, login.database):
+        return login
+    return replace(login, password=login.password_before)
+
+
+def backed_up(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any]:
     params = module.params
-    keep, folder, login = params["keep"], Path(params["path"]), login_of(params)
+    keep, folder = params["keep"], Path(params["path"])
     if keep < 1:
         raise ScaleoutError(f"it is {keep}, and at least 1 archive is kept", "keep", "raise it")
+    login = accepted(login_of(params), client, seed_of(params))
     place = (params["login_host"], params["login_port"])
     replica_set = facts(*place, login)["replica_set"]
     waiting = lock_warning(*place, login)
@@ -119,6 +137,7 @@ def main() -> None:
         "data_path": {"type": "path", "required": True},
         "path": {"type": "path", "required": True},
         "keep": {"type": "int", "default": 7},
+        **PASSWORD_BEFORE_SPEC,
     }
     run_module(options, backed_up)
 

@@ -31,3 +31,17 @@ def test_a_set_without_a_majority_goes_on_by_force(start: Start, keyfile: Path) 
     assert not users(survivor, [ADMIN_USER], first_user=True, **BOTH)["changed"]
     assert not done(replica_set(survivor, [survivor], **NEW))
     assert "was refused" in replica_set(survivor, [survivor], **ADMIN)["msg"]
+
+
+def test_a_member_is_backed_up_with_either_password(start: Start, keyfile: Path, tmp_path: Path) -> None:
+    (server,), login = made(start, 1, keyfile)
+    place = {"login_port": server.port, "data_path": str(server.folder / "data"), "path": str(tmp_path / "backups")}
+    refused = run_module("mongodb_backup", {**place, **NEW})
+    assert "the login as admin was refused" in refused["msg"]
+    assert not (tmp_path / "backups").exists()
+    before = run_module("mongodb_backup", {**place, **BOTH})
+    assert Path(before["archive"]).exists()
+    assert users(server, [ADMIN_USER], **BOTH)["changed"]
+    after = run_module("mongodb_backup", {**place, **BOTH, "keep": 1})
+    assert Path(after["archive"]).exists()
+    assert "was refused" in run_module("mongodb_backup", {**place, **login})["msg"]
