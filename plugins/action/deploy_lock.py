@@ -60,12 +60,15 @@ class ActionModule(ActionBase):
         holder = Holder(run_id, owner, args.get("reason") or "", since, here, args.get("note") or {})
         args["holder"] = asdict(holder)
         answer = self._ask(args, task_vars)
-        if answer.get("failed") or answer.get("unreachable") or args.get("state", "present") != "present":
+        if answer.get("failed") or answer.get("unreachable"):
             return {**result, **answer}
         found = self._holder(answer["found"])
+        dead = bool(found and found.run != run_id and is_dead(found.process, here, start_of(found.process.pid)))
+        answer["dead"] = dead
+        if args.get("state", "present") != "present":
+            return {**result, **answer}
         took_over = False
         if found and found.run != run_id:
-            dead = is_dead(found.process, here, start_of(found.process.pid))
             if not dead and not take_over:
                 raise AnsibleActionFail(self._refusal(found))
             took_over = True
@@ -73,7 +76,7 @@ class ActionModule(ActionBase):
                 again = self._ask({**args, "over": found.run}, task_vars)
                 if not again.get("mine"):
                     raise AnsibleActionFail(self._refusal(self._holder(again.get("found") or {}) or found))
-                answer = {**again, "found": answer["found"]}
+                answer = {**again, "found": answer["found"], "dead": dead}
         return {**result, **answer, "took_over": took_over}
 
     def _ask(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:

@@ -102,6 +102,12 @@ found:
   returned: success
   type: dict
   sample: {owner: "alice@ops", reason: "release 7 of www", since: "2026-11-21T10:11:12Z", note: {}}
+dead:
+  description:
+    - Whether the run of RV(found) certainly runs no more. The next one takes its lock over.
+    - False also where it cannot be known, as of a run on another machine.
+  returned: success
+  type: bool
 owner:
   description: Who asked.
   returned: success

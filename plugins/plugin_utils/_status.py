@@ -16,7 +16,8 @@ def status_text(plan: Mapping[str, Any], seen: Facts) -> str:
     """A table for each app, a line an instance, then the deploy lock and the virtual IP.
 
     `seen` has for each host that answered what was found there: `instances` as app_instances_info returns them,
-    `checks` as http_health does, `servers` as nginx_info does, `lock` as deploy_lock does, and `addresses`.
+    `checks` as http_health does, `servers` as nginx_info does, `lock` and `lock_dead` as deploy_lock's `found` and
+    `dead`, and `addresses`.
     """
     lines: list[str] = []
     for name, app in plan["apps"].items():
@@ -86,7 +87,8 @@ def _lock(seen: Facts) -> str:
     for host, found in seen.items():
         lock = found.get("lock") or {}
         if lock:
-            return f"deploy lock: {lock['owner']} since {lock['since']} ({lock['reason']}), on {host}"
+            dead = ". That run is dead: the next deploy or site takes the lock over" if found.get("lock_dead") else ""
+            return f"deploy lock: {lock['owner']} since {lock['since']} ({lock['reason']}), on {host}{dead}"
     return "deploy lock: free"
 
 

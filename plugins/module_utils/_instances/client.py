@@ -189,9 +189,7 @@ class Client:
         if failed:
             states = ", ".join(f"{name} is {_state(values)}" for name, values in sorted(shown.items()))
             raise ScaleoutError(
-                f"{'; '.join(failed)}. {states}",
-                os.uname().nodename,
-                f"see there: journalctl -u {failed[0].partition(':')[0]}",
+                f"{'; '.join(failed)}. {states}", fix=f"see on its host: journalctl -u {failed[0].partition(':')[0]}"
             )
 
     def _steady(self, values: dict[str, str]) -> bool:

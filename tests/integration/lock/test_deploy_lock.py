@@ -77,10 +77,13 @@ def test_a_second_run_is_refused_and_the_next_after_a_kill_is_not(lock: Lock) ->
 
     assert lock.ask(state="read").code == 0
     assert (lock.told()["held"], lock.told()["mine"], lock.told()["changed"]) == (True, False, False)
+    assert not lock.told()["dead"]
     assert lock.ask(state="absent").code == 0
     assert not lock.told()["changed"], "the lock of another run was taken away"
 
     kill(holder)
+    assert lock.ask(state="read").code == 0
+    assert (lock.told()["held"], lock.told()["dead"]) == (True, True)
     assert lock.ask("--check").code == 0
     assert lock.told()["took_over"]
     assert json.loads(lock.path.read_text())["owner"] == "alice@ops", "check mode took the lock"
@@ -94,6 +97,8 @@ def test_where_death_cannot_be_seen_it_has_to_be_said(lock: Lock) -> None:
     kill(lock.hold())
     held = json.loads(lock.path.read_text())
     lock.path.write_text(json.dumps({**held, "process": {**held["process"], "machine": "another container"}}))
+    assert lock.ask(state="read").code == 0
+    assert not lock.told()["dead"]
     refused = lock.ask()
     assert refused.code != 0
     assert "known to be dead: take_over=true" in refused.output

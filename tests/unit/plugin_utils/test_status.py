@@ -78,6 +78,14 @@ def test_what_is_not_well_is_named() -> None:
     ]
 
 
+def test_a_lock_of_a_dead_run_is_marked() -> None:
+    lock = {"owner": "alice@ops", "since": "2026-11-21T10:11:12Z", "reason": "deploy of www"}
+    told = "deploy lock: alice@ops since 2026-11-21T10:11:12Z (deploy of www), on b1"
+    assert told in status_text(PLAN, {"b1": {"lock": lock, "lock_dead": False}}).splitlines()
+    dead = f"{told}. That run is dead: the next deploy or site takes the lock over"
+    assert dead in status_text(PLAN, {"b1": {"lock": lock, "lock_dead": True}}).splitlines()
+
+
 def test_a_process_that_is_gone_runs_nothing() -> None:
     found: dict[str, dict[str, Any]] = {
         "a1": {"instances": [instance("", running=False)], "checks": []},
