@@ -81,14 +81,11 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.certificate
     read_pair,
     tls_files,
 )
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.client import Client
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.converge import converge
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import Live, read_live
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import NginxConfigError
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import (
-    PROCESS_SPEC,
-    client_of,
-    differences,
-)
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.module import run_module
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import differences
 
 
 def renewed(certificates: Sequence[Mapping[str, Any]], live: Live) -> dict[str, dict[str, str]]:
@@ -107,10 +104,8 @@ def renewed(certificates: Sequence[Mapping[str, Any]], live: Live) -> dict[str, 
     return found
 
 
-def replace(module: AnsibleModule) -> dict[str, Any]:
+def replace(module: AnsibleModule, client: Client, executable: str | None) -> dict[str, Any]:
     params = module.params
-    client = client_of(params, module.run_command)
-    executable = module.get_bin_path(params["executable"], opt_dirs=["/usr/sbin", "/usr/local/sbin"])
     live = read_live(client.read(), params["tree"])
     if live is None:
         return {"changed": False, "replaced": [], "reloaded": False}
@@ -126,25 +121,13 @@ def replace(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = {
+    certificate = {
         "name": {"type": "str", "required": True},
         "certificate_file": {"type": "path", "required": True},
         "key_file": {"type": "path", "required": True, "no_log": False},
     }
-    module = AnsibleModule(
-        argument_spec={
-            **PROCESS_SPEC,
-            "certificates": {"type": "list", "elements": "dict", "required": True, "options": options},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = replace(module)
-    except NginxConfigError as error:
-        module.fail_json(msg=str(error), stage=error.stage)
-    except OSError as error:
-        module.fail_json(msg=f"cannot read or write the configuration: {error}", stage="input")
-    module.exit_json(**result)
+    options = {"certificates": {"type": "list", "elements": "dict", "required": True, "options": certificate}}
+    run_module(options, replace)
 
 
 if __name__ == "__main__":

@@ -228,17 +228,13 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.certificate
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.client import Client
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.converge import converge
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import with_upstreams
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import NginxConfigError
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.module import run_module
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import (
     desire,
     for_version,
     generation_in,
 )
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import (
-    PROCESS_SPEC,
-    client_of,
-    differences,
-)
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import differences
 
 SERVER: dict[str, Any] = {
     "name": {"type": "str"},
@@ -291,58 +287,47 @@ def fit_to_serve(given: Mapping[str, Any], client: Client, live: Mapping[str, st
     return tls_files(name, certificate, key)
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **PROCESS_SPEC,
-            "main": {"type": "str", "required": True},
-            "files": {"type": "dict", "default": {}},
-            "upstreams": {"type": "list", "elements": "dict", "options": UPSTREAM},
-            "certificates": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": CERTIFICATE,
-                "required_one_of": EITHER,
-                "mutually_exclusive": EITHER,
-            },
-        },
-        supports_check_mode=True,
-    )
-
+def configure(module: AnsibleModule, client: Client, executable: str | None) -> dict[str, Any]:
     params = module.params
-    client = client_of(params, module.run_command)
-    executable = module.get_bin_path(params["executable"], opt_dirs=["/usr/sbin", "/usr/local/sbin"])
-    try:
-        version = client.version(executable)
-        files = {
-            path: for_version(text, version) if isinstance(text, str) else text
-            for path, text in params["files"].items()
-        }
-        disk = client.read()
-        live = disk.generations.get(generation_in(disk.main, params["tree"]) or "", {})
-        for given in params["certificates"]:
-            files.update(fit_to_serve(given, client, live, executable is not None))
-        if params["upstreams"] is not None:
-            files = with_upstreams(files, params["upstreams"], disk, params["tree"], version)
-        desired = desire(params["main"], files, params["tree"])
-        outcome = converge(desired, client, executable, module.check_mode)
-    except NginxConfigError as error:
-        place = {"file": error.file, "line": error.line} if error.file else {}
-        module.fail_json(msg=str(error), stage=error.stage, **place)
-    except OSError as error:
-        module.fail_json(msg=f"cannot read or write the configuration: {error}", stage="input")
-
+    version = client.version(executable)
+    files = {
+        path: for_version(text, version) if isinstance(text, str) else text for path, text in params["files"].items()
+    }
+    disk = client.read()
+    live = disk.generations.get(generation_in(disk.main, params["tree"]) or "", {})
+    for given in params["certificates"]:
+        files.update(fit_to_serve(given, client, live, executable is not None))
+    if params["upstreams"] is not None:
+        files = with_upstreams(files, params["upstreams"], disk, params["tree"], version)
+    desired = desire(params["main"], files, params["tree"])
+    outcome = converge(desired, client, executable, module.check_mode)
     for warning in outcome.warnings:
         module.warn(warning)
-    module.exit_json(
-        changed=outcome.plan.changed,
-        diff=differences(outcome.plan.changes),
-        generation=desired.generation,
-        running=outcome.running.pid is not None,
-        reloaded=outcome.plan.reload,
-        changed_files=[change.path for change in outcome.plan.changes],
-    )
+    return {
+        "changed": outcome.plan.changed,
+        "diff": differences(outcome.plan.changes),
+        "generation": desired.generation,
+        "running": outcome.running.pid is not None,
+        "reloaded": outcome.plan.reload,
+        "changed_files": [change.path for change in outcome.plan.changes],
+    }
+
+
+def main() -> None:
+    options = {
+        "main": {"type": "str", "required": True},
+        "files": {"type": "dict", "default": {}},
+        "upstreams": {"type": "list", "elements": "dict", "options": UPSTREAM},
+        "certificates": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": CERTIFICATE,
+            "required_one_of": EITHER,
+            "mutually_exclusive": EITHER,
+        },
+    }
+    run_module(options, configure)
 
 
 if __name__ == "__main__":

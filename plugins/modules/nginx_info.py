@@ -85,17 +85,14 @@ servers:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.client import Client
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import read_live
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import NginxConfigError
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import PROCESS_SPEC, client_of
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.module import run_module
 
 
-def look(module: AnsibleModule) -> dict[str, Any]:
-    params = module.params
-    client = client_of(params, module.run_command)
-    executable = module.get_bin_path(params["executable"], opt_dirs=["/usr/sbin", "/usr/local/sbin"])
+def look(module: AnsibleModule, client: Client, executable: str | None) -> dict[str, Any]:
     running = client.running()
-    live = read_live(client.read(), params["tree"])
+    live = read_live(client.read(), module.params["tree"])
     servers = []
     for upstream in live.pools.upstreams if live else ():
         connections = client.connections(upstream.servers)
@@ -112,6 +109,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
             for server in upstream.servers
         ]
     return {
+        "changed": False,
         "version": ".".join(map(str, client.version(executable))) if executable else "",
         "running": running.pid is not None,
         "generation": running.generation or "",
@@ -120,14 +118,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=PROCESS_SPEC, supports_check_mode=True)
-    try:
-        found = look(module)
-    except NginxConfigError as error:
-        module.fail_json(msg=str(error), stage=error.stage)
-    except OSError as error:
-        module.fail_json(msg=f"cannot read the configuration: {error}", stage="input")
-    module.exit_json(changed=False, **found)
+    run_module({}, look)
 
 
 if __name__ == "__main__":

@@ -129,15 +129,12 @@ stage:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.client import Client
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.converge import converge
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import read_live
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import NginxConfigError
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import (
-    PROCESS_SPEC,
-    answers,
-    client_of,
-    differences,
-)
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.module import run_module
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import answers, differences
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.states import (
     Selection,
     change,
@@ -149,10 +146,8 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.states impo
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.upstreams import ACTIVE, DRAINED
 
 
-def switch(module: AnsibleModule) -> dict[str, Any]:
+def switch(module: AnsibleModule, client: Client, executable: str | None) -> dict[str, Any]:
     params = module.params
-    client = client_of(params, module.run_command)
-    executable = module.get_bin_path(params["executable"], opt_dirs=["/usr/sbin", "/usr/local/sbin"])
     live = read_live(client.read(), params["tree"])
     if live is None:
         raise NginxConfigError(
@@ -185,26 +180,16 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
-        argument_spec={
-            **PROCESS_SPEC,
-            "state": {"type": "str", "choices": ["active", "draining", "drained"], "required": True},
-            "upstreams": names,
-            "hosts": names,
-            "servers": names,
-            "reason": {"type": "str", "default": ""},
-            "only_answering": {"type": "bool", "default": False},
-            "wait_timeout": {"type": "int", "default": 30},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = switch(module)
-    except NginxConfigError as error:
-        module.fail_json(msg=str(error), stage=error.stage)
-    except OSError as error:
-        module.fail_json(msg=f"cannot read or write the configuration: {error}", stage="input")
-    module.exit_json(**result)
+    options = {
+        "state": {"type": "str", "choices": ["active", "draining", "drained"], "required": True},
+        "upstreams": names,
+        "hosts": names,
+        "servers": names,
+        "reason": {"type": "str", "default": ""},
+        "only_answering": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "int", "default": 30},
+    }
+    run_module(options, switch)
 
 
 if __name__ == "__main__":

@@ -7,45 +7,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http.client import HTTPException
-from typing import Any
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.scaleout.webapp.plugins.module_utils._health.client import Check, ask
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.client import Client
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import Change
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import is_secret
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.upstreams import DATA_FILE, Server, Upstream
 
 PROBE_TIMEOUT = 2
-
-# Documented in doc_fragments/nginx_process.py.
-PROCESS_SPEC: dict[str, Any] = {
-    "path": {"type": "path", "default": "/etc/nginx/nginx.conf"},
-    "tree": {"type": "str", "default": "scaleout.d"},
-    "generation_url": {"type": "str", "default": "http://127.0.0.1:8079/generation"},
-    "executable": {"type": "str", "default": "nginx"},
-    "pid_file": {"type": "path", "default": "/run/nginx.pid"},
-    "error_log": {"type": "path", "default": "/var/log/nginx/error.log"},
-    "timeout": {"type": "int", "default": 15},
-}
-
-
-def client_of(params: dict[str, Any], run: Callable[[list[str]], tuple[int, str, str]]) -> Client:
-    def run_both(argv: list[str]) -> tuple[int, str]:
-        code, out, err = run(argv)
-        return code, out + err
-
-    return Client(
-        path=params["path"],
-        tree=params["tree"],
-        pid_file=params["pid_file"],
-        error_log=params["error_log"],
-        timeout=params["timeout"],
-        run=run_both,
-        fetch=lambda: fetch(params["generation_url"]),
-    )
 
 
 def fetch(url: str) -> str | None:
