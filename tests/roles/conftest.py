@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import container
 from tests.support.playbook import Run, run
 
 NETWORK = "scaleout-roles"
@@ -47,14 +48,7 @@ class RoleHosts:
 
     def sh(self, host: str, command: str, check: bool = True) -> str:
         """What a command says on a host: both outputs."""
-        done = subprocess.run(
-            ["docker", "exec", f"{NETWORK}-{host}", "sh", "-c", command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = container.done(f"{NETWORK}-{host}", command, subprocess.STDOUT)
         assert not check or done.returncode == 0, f"{host}: {command}: {done.stdout}"
         return done.stdout.strip()
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import container
 from tests.support.playbook import TOP, Run, run
 
 SOURCE = TOP / "tests" / "roles" / "app" / "site"
@@ -109,14 +110,7 @@ class SmallCluster:
         assert self.site().changed() == 0
 
     def sh(self, host: str, command: str) -> str:
-        done = subprocess.run(
-            ["docker", "exec", f"{self.network}-{host}", "sh", "-c", command],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return done.stdout.strip()
+        return container.sh(f"{self.network}-{host}", command)
 
     def get(self, address: str, app: str, path: str = "/") -> tuple[str, str]:
         """What a visitor of the app gets there, and of which type."""

@@ -52,9 +52,14 @@ class Nginx:
     def start(self) -> None:
         subprocess.run(["nginx", "-c", str(self.path)], check=True, timeout=10)
         deadline = time.monotonic() + 5
-        while not self.pid_file.exists() or not self.pid_file.read_text().strip():
+        while not self.is_master():
             assert time.monotonic() < deadline, "nginx did not start"
             time.sleep(0.02)
+
+    def is_master(self) -> bool:
+        """Whether the process of pid_file is through with its start: it takes this name only then."""
+        pid = self.pid_file.read_text().strip() if self.pid_file.exists() else ""
+        return bool(pid) and Path(f"/proc/{pid}/cmdline").read_text().startswith("nginx: master process")
 
     def stop(self) -> None:
         if self.pid_file.exists() and self.pid_file.read_text().strip():

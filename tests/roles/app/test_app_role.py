@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import container
 from tests.support.playbook import kill, kill_at
 
 REPOSITORY = Path(__file__).parents[3]
@@ -162,14 +163,7 @@ class Cluster:
         return list((self.folder / "home" / "tmp").glob("webapp-*"))
 
     def sh(self, host: str, command: str) -> str:
-        done = subprocess.run(
-            ["docker", "exec", f"{NETWORK}-{host}", "sh", "-c", command],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return done.stdout.strip()
+        return container.sh(f"{NETWORK}-{host}", command)
 
     def ask(self, host: str, port: int, path: str = "/") -> dict[str, Any] | None:
         try:

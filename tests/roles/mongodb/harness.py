@@ -17,6 +17,7 @@ from typing import Any
 import pymongo
 from pymongo.errors import PyMongoError
 
+from tests.support import container
 from tests.support.playbook import kill_at
 
 REPOSITORY = Path(__file__).parents[3]
@@ -134,14 +135,7 @@ class Cluster:
         kill_at(process, text, after=1)
 
     def sh(self, host: str, command: str) -> str:
-        done = subprocess.run(
-            ["docker", "exec", f"{self.network}-{host}", "sh", "-c", command],
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        return done.stdout.strip()
+        return container.sh(f"{self.network}-{host}", command, timeout=180)
 
     def client(self, *hosts: str, **options: Any) -> Any:
         names = [f"{self.addresses[name]}:27017" for name in hosts or self.members]
