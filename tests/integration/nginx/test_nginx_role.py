@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import threading
 import time
@@ -99,6 +100,30 @@ def test_client_is_believed_to_trusted_proxies_only(site: Site) -> None:
     finally:
         site.apply()
     assert seen("127.0.0.2", **said) == ("127.0.0.2", "http", "www.example.com")
+
+
+def test_limits_and_log_see_the_client_behind_a_trusted_proxy(site: Site) -> None:
+    limited = {
+        "name": "www",
+        "domains": ["www.example.com"],
+        "limits": {"requests_per_second": 1, "burst": 1},
+        "routes": [{"path": "/", "upstream": "www-web"}],
+    }
+
+    def statuses(client: str) -> list[int]:
+        headers = {"X_Forwarded_For": client}
+        return [site.nginx.ask("/limited", source="127.0.0.2", **headers).status for _turn in range(4)]
+
+    try:
+        site.apply(nginx_sites=[limited], nginx_trusted_proxies=["127.0.0.2"], nginx_access_log_format="json")
+        assert 429 in statuses("203.0.113.7")
+        assert statuses("203.0.113.8")[0] == 200, "all clients of the proxy share one limit"
+        time.sleep(1.5)
+        said = (site.nginx.root / "access.log").read_text().splitlines()
+        lines = [json.loads(line) for line in said if '"uri":"/limited"' in line]
+        assert {line["remote_addr"] for line in lines} == {"203.0.113.7", "203.0.113.8"}
+    finally:
+        site.apply()
 
 
 def test_both_backends_serve_over_kept_connections(site: Site) -> None:
