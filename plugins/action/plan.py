@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._files import with_files
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._git import check_git
@@ -56,13 +57,14 @@ class ActionModule(ActionBase):
         hosts = inventory.hosts()
         required = options["files"] == "require"
         lacking, silent = check_git(settings["webapp_apps"], usage) if options["git"] else ([], [])
+        odd = inventory.warnings(load_extra_vars(self._loader))
         inputs = Inputs(
             hosts=hosts,
             groups=inventory.groups,
             settings=settings,
             profiles=_profiles(settings["webapp_apps"], folders),
             known_profiles=known_profiles(folders),
-            warnings=[*inventory.warnings(), *([] if required else map(str, missed)), *silent],
+            warnings=[*odd, *([] if required else map(str, missed)), *silent],
         )
         try:
             plan = plan_cluster(inputs, [*inventory.problems, *(missed if required else []), *lacking])

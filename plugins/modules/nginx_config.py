@@ -228,7 +228,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.certificate
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.client import Client
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.converge import converge
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import with_upstreams
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.module import run_module
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.module import SERVER_SPEC, run_module
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import (
     desire,
     for_version,
@@ -236,17 +236,9 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import
 )
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.process import differences
 
-SERVER: dict[str, Any] = {
-    "name": {"type": "str"},
-    "host": {"type": "str"},
-    "address": {"type": "str", "required": True},
-    "port": {"type": "int", "required": True},
-    "weight": {"type": "int"},
-    "backup": {"type": "bool"},
-}
 UPSTREAM: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "servers": {"type": "list", "elements": "dict", "required": True, "options": SERVER},
+    "servers": {"type": "list", "elements": "dict", "required": True, "options": SERVER_SPEC},
     "method": {"type": "str", "choices": ["round_robin", "least_conn", "ip_hash", "hash"]},
     "key": {"type": "str", "no_log": False},
     "consistent": {"type": "bool"},

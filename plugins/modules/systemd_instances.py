@@ -71,6 +71,13 @@ options:
     type: list
     elements: str
     default: []
+  surplus:
+    description:
+      - What becomes of instances of the app that O(instances) does not name. V(keep) lets them run as they are, as long as balancers send
+        requests to no others; one that has the port of an instance that is to be started is stopped all the same.
+    type: str
+    choices: [stop, keep]
+    default: stop
 attributes:
   check_mode:
     description: In check mode the units need not be there.
@@ -116,6 +123,12 @@ noted:
   description: Whether the digests of O(instances) stood in their files before.
   returned: success
   type: bool
+surplus:
+  description: Instances of the app that run or are enabled without being among O(instances), before anything was done.
+  returned: success
+  type: list
+  elements: str
+  sample: [www-web@3002.service]
 rolling:
   description: Whether something that ran is, or would be, restarted.
   returned: success
@@ -127,7 +140,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._errors import Sca
 from ansible_collections.scaleout.webapp.plugins.module_utils._health.client import wait_all
 from ansible_collections.scaleout.webapp.plugins.module_utils._instances.client import Client
 from ansible_collections.scaleout.webapp.plugins.module_utils._instances.model import Wanted
-from ansible_collections.scaleout.webapp.plugins.module_utils._instances.plan import outdated, plan
+from ansible_collections.scaleout.webapp.plugins.module_utils._instances.plan import outdated, plan, surplus_of
 
 
 def main() -> None:
@@ -150,6 +163,7 @@ def main() -> None:
                 },
             },
             "takes_ports_of": {"type": "list", "elements": "str", "default": []},
+            "surplus": {"type": "str", "choices": ["stop", "keep"], "default": "stop"},
         },
         supports_check_mode=True,
     )
@@ -168,7 +182,9 @@ def main() -> None:
         live = client.live(wanted, templates)
         others = client.live([], client.templates_of(set(module.params["takes_ports_of"]) - {module.params["app"]}))
         unwell = client.unwell(outdated(wanted, live))
-        todo = plan(wanted, live, templates, serial_start, unwell, others)
+        todo = plan(
+            wanted, live, templates, serial_start, unwell, others, keep_surplus=module.params["surplus"] == "keep"
+        )
         noted = client.digests_noted(wanted)
         changed = bool(todo.steps) or not noted
         if changed and not module.check_mode:
@@ -185,6 +201,7 @@ def main() -> None:
         steps=steps,
         unwell=sorted(unwell),
         noted=noted,
+        surplus=surplus_of(wanted, live),
         rolling=any(step.action == "restart" for step in todo.steps),
         diff={"before": "", "after": "".join(f"{step['action']} {step['unit']}\n" for step in steps)},
     )

@@ -51,8 +51,13 @@ class Inventory:
         """The hosts of our groups, in inventory order."""
         return {name: self._host(name, raw) for name, raw in self.raw.items()}
 
-    def warnings(self) -> Iterator[str]:
-        """Variables that nothing reads."""
+    def warnings(self, extra: Mapping[str, Any]) -> Iterator[str]:
+        """Variables that nothing reads, and numbers that only this run has; `extra` is what was given by -e."""
+        if "webapp_instances" in extra:
+            yield (
+                "webapp_instances is given by -e: for all hosts, and for this run only. The next one without it makes "
+                "the cluster as the inventory says, so write the numbers there."
+            )
         unknown: dict[str, list[str]] = {}
         for host, raw in self.raw.items():
             for name in raw:

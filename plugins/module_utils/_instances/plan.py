@@ -11,6 +11,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._instances.model i
     Step,
     Wanted,
     instance_of,
+    template_of,
 )
 
 
@@ -27,14 +28,15 @@ def plan(
     serial_start: set[str],
     unwell: set[str],
     others: dict[str, Live],
+    keep_surplus: bool = False,
 ) -> Plan:
     """Nothing that runs is touched before what can be started is up; then one instance at a time, the unwell first.
 
     `templates` are the template units of the app on disk, `serial_start` the units that must not start beside others,
-    `others` the instances of other apps, which yield their ports.
+    `others` the instances of other apps, which yield their ports. Surplus that is kept goes on, but where it is in the
+    way of one that is wanted.
     """
-    names = {item.unit for item in wanted}
-    surplus = _in_use({unit: state for unit, state in live.items() if unit not in names})
+    surplus = surplus_of(wanted, live)
     # Two units of one port cannot run together: then the old one goes first.
     ports = {instance_of(item.unit) for item in wanted if not live.get(item.unit, Live(item.unit)).running}
     in_the_way = [unit for unit in surplus + _in_use(others) if instance_of(unit) in ports]
@@ -47,9 +49,17 @@ def plan(
     restarts = sorted(outdated(wanted, live), key=lambda item: item.unit not in unwell)
     groups += [[Step("restart", item.unit)] for item in restarts]
     groups.append([Step("enable", item.unit) for item in wanted if not live.get(item.unit, Live(item.unit)).enabled])
-    groups.append([Step("stop", unit) for unit in surplus if unit not in in_the_way])
-    groups.append([Step("forget", name) for name in sorted(templates - {item.template for item in wanted})])
+    kept = [unit for unit in surplus if keep_surplus and unit not in in_the_way]
+    groups.append([Step("stop", unit) for unit in surplus if unit not in in_the_way + kept])
+    used = {item.template for item in wanted} | {template_of(unit) for unit in kept}
+    groups.append([Step("forget", name) for name in sorted(templates - used)])
     return Plan([group for group in groups if group])
+
+
+def surplus_of(wanted: list[Wanted], live: dict[str, Live]) -> list[str]:
+    """The app's own instances that are not wanted any more."""
+    names = {item.unit for item in wanted}
+    return _in_use({unit: state for unit, state in live.items() if unit not in names})
 
 
 def _in_use(live: dict[str, Live]) -> list[str]:

@@ -39,13 +39,57 @@ class Live:
     given: Sequence[Mapping[str, Any]]
     pools: Pools
 
-    def with_pools(self, pools: Pools, tree: str, version: tuple[int, ...]) -> Desired:
-        """The same configuration, its servers in other states."""
-        return self.with_files({TEXT_FILE: render(pools, version), DATA_FILE: dump(pools, self.given)}, tree)
+    def with_pools(
+        self, pools: Pools, tree: str, version: tuple[int, ...], given: Sequence[Mapping[str, Any]] | None = None
+    ) -> Desired:
+        """The same configuration, with other upstreams, or its servers in other states."""
+        data = dump(pools, self.given if given is None else given)
+        return self.with_files({TEXT_FILE: render(pools, version), DATA_FILE: data}, tree)
 
     def with_files(self, changed: Mapping[str, str], tree: str) -> Desired:
         """The same configuration, some of its files with another content."""
         return desire(self.main, {**self.files, **changed}, tree)
+
+
+def with_servers(
+    live: Live, wanted: Mapping[str, Sequence[Mapping[str, Any]]], hosts: Sequence[str]
+) -> tuple[Pools, list[Mapping[str, Any]]]:
+    """The pools with these servers, by upstream, and their upstreams as they are kept. Servers keep their states.
+
+    With `hosts` only servers of these change: those of other hosts stay as they are.
+    """
+    known = [given["name"] for given in live.given]
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise NginxConfigError(
+            f"upstreams: this balancer has no {', '.join(unknown)}; it has {', '.join(known) or 'none'}."
+            " Configure nginx first",
+            stage="input",
+        )
+    given = [
+        {**one, "servers": _merged(one["servers"], wanted[one["name"]], hosts)} if one["name"] in wanted else one
+        for one in live.given
+    ]
+    return carry(read_upstreams(given), live.pools), given
+
+
+def _merged(
+    live: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], hosts: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """In the order of what is wanted; what stays of other hosts and is not wanted comes last."""
+    if not hosts:
+        return list(wanted)
+    kept = {_name(one): one for one in live if one.get("host", "") not in hosts}
+    merged = [
+        one if one.get("host", "") in hosts else kept.pop(_name(one))
+        for one in wanted
+        if one.get("host", "") in hosts or _name(one) in kept
+    ]
+    return [*merged, *kept.values()]
+
+
+def _name(server: Mapping[str, Any]) -> str:
+    return str(server.get("name") or f"{server['address']}:{server['port']}")
 
 
 def read_live(disk: Disk, tree: str) -> Live | None:
@@ -75,13 +119,13 @@ def with_upstreams(
     taken = sorted({TEXT_FILE, DATA_FILE} & set(files))
     if taken:
         raise NginxConfigError(f"files: {', '.join(taken)} comes from upstreams; take it away", stage="input")
-    stripped = [_stripped(upstream) for upstream in given]
+    stripped = [stripped_of(upstream) for upstream in given]
     live = read_live(disk, tree)
     pools = carry(read_upstreams(stripped), live.pools if live else Pools())
     return {**files, TEXT_FILE: render(pools, version), DATA_FILE: dump(pools, stripped)}
 
 
-def _stripped(upstream: Mapping[str, Any]) -> dict[str, Any]:
+def stripped_of(upstream: Mapping[str, Any]) -> dict[str, Any]:
     """Without what was not given."""
     kept = {key: value for key, value in upstream.items() if value is not None}
     servers = [{key: value for key, value in server.items() if value is not None} for server in kept["servers"]]

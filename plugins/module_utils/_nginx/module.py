@@ -26,6 +26,16 @@ PROCESS_SPEC: dict[str, Any] = {
     "timeout": {"type": "int", "default": 15},
 }
 
+# Documented by each module that has it.
+SERVER_SPEC: dict[str, Any] = {
+    "name": {"type": "str"},
+    "host": {"type": "str"},
+    "address": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "weight": {"type": "int"},
+    "backup": {"type": "bool"},
+}
+
 # The work of a module: from its options, by way of the client and the program, which may be absent, to its result.
 Work = Callable[[AnsibleModule, Client, "str | None"], "dict[str, Any]"]
 

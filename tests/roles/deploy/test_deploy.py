@@ -37,7 +37,7 @@ PHASES = {
     "lock": ("Take the deploy lock there", 0.2),
     "build": ("app : Build the release", 0.5),
     "copy": ("app : Give the release to the hosts that lack it", 1.0),
-    "drain": ("app : Let the balancers send no more requests to the batch", 0.7),
+    "drain": ("app : Let the balancers send no more requests there", 0.7),
     "switch": ("app : Switch to the release", 0.3),
     "restart": ("app : Run the instances", 1.0),
     "undrain": ("app : Let the balancers send requests to those that answer them", 0.7),
@@ -55,6 +55,26 @@ class Cluster(SmallCluster):
 
     def rollback(self, *arguments: str) -> Run:
         return self.play("playbooks/rollback.yml", *arguments)
+
+    def scale(self, instances: int, *arguments: str) -> Run:
+        """With another number in the inventory."""
+        self.apps["www"]["services"]["web"]["instances"] = instances
+        return self.play("playbooks/scale.yml", *arguments)
+
+    def units(self) -> dict[str, str]:
+        """The process of each instance that runs, by host and port."""
+        found = {}
+        for host in APPS:
+            for block in self.sh(host, "systemctl show --property=Id,MainPID 'www-web@*'").split("\n\n"):
+                values = dict(line.split("=", 1) for line in block.splitlines())
+                if values.get("MainPID", "0") != "0":
+                    found[f"{host}:{values['Id'].partition('@')[2].removesuffix('.service')}"] = values["MainPID"]
+        return found
+
+    def retried(self, port: int) -> int:
+        """Requests that had to leave an instance with this port for another one."""
+        ask = f"grep -c 'upstream=[^ ]*:{port}, ' /var/log/nginx/access.log"
+        return sum(int(self.sh(balancer, ask) or 0) for balancer in BALANCERS)
 
     def releases(self) -> list[str]:
         """What all processes say they run."""
@@ -299,3 +319,95 @@ def test_maintenance(cluster: Cluster) -> None:
             connection.close()
     assert cluster.play("playbooks/maintenance.yml", "-e", "webapp_maintenance=off").changed() == 0
     assert cluster.play("playbooks/maintenance.yml", "-e", "webapp_maintenance=maybe").code != 0
+
+
+def test_fewer_and_more_are_not_seen(cluster: Cluster) -> None:
+    before, retried = cluster.units(), cluster.retried(3001)
+    assert sorted(before) == [f"{host}:{port}" for host in APPS for port in (3000, 3001)]
+    staying = {name: pid for name, pid in before.items() if name.endswith(":3000")}
+    with cluster.visits() as traffic:
+        traffic.wait_for(200)
+        assert cluster.scale(1, "--check").changed() > 0
+        assert cluster.units() == before
+        fewer = cluster.scale(1)
+        assert fewer.changed() > 0
+        assert "www-web on a1: 2 to 1" in fewer.output
+        traffic.wait_more(200)
+        assert cluster.units() == staying
+        assert cluster.scale(1).changed() == 0
+        assert cluster.site().changed() == 0
+        report = traffic.finish()
+    judge("fewer", report)
+    assert cluster.retried(3001) == retried, "not drained before it was stopped"
+    assert cluster.audit()["what"] == "scale of www"
+
+    with cluster.visits() as traffic:
+        traffic.wait_for(200)
+        assert cluster.scale(2).changed() > 0
+        traffic.wait_more(200)
+        assert cluster.scale(2).changed() == 0
+        report = traffic.finish()
+    judge("more", report)
+    assert cluster.retried(3001) == retried, "asked before it was well"
+    now = cluster.units()
+    assert {name: pid for name, pid in now.items() if name in staying} == staying
+    assert now.keys() == before.keys()
+    cluster.whole()
+    assert cluster.site().changed() == 0
+
+
+@pytest.mark.parametrize("playbook", ["site", "deploy"])
+def test_fewer_by_other_playbooks(cluster: Cluster, playbook: str) -> None:
+    """Then the inventory has more again."""
+    service, retried = cluster.apps["www"]["services"]["web"], cluster.retried(3001)
+    with cluster.visits() as traffic:
+        traffic.wait_for(100)
+        service["instances"] = 1
+        done = cluster.play(f"playbooks/{playbook}.yml")
+        assert done.code == 0, done.output
+        traffic.wait_more(100)
+        assert set(cluster.units()) == {f"{host}:3000" for host in APPS}
+        service["instances"] = 2
+        done = cluster.play(f"playbooks/{playbook}.yml")
+        assert done.code == 0, done.output
+        traffic.wait_more(100)
+        report = traffic.finish()
+    judge(f"fewer and more by {playbook}", report)
+    assert cluster.retried(3001) == retried
+    assert cluster.scale(2).code == 0
+    cluster.whole()
+    assert cluster.site().changed() == 0
+
+
+def test_other_ports_are_not_seen(cluster: Cluster) -> None:
+    """All that the balancers know is surplus: it serves until they know the new ones."""
+    with cluster.visits() as traffic:
+        traffic.wait_for(100)
+        for playbook, port in (("scale", 3100), ("site", 3000)):
+            cluster.apps["www"]["services"]["web"]["port"] = port
+            refused = cluster.deploy()
+            assert refused.code != 0
+            assert "www-web runs on other ports than the inventory says" in " ".join(refused.output.split())
+            assert "changed: [" not in refused.output
+            done = cluster.play(f"playbooks/{playbook}.yml")
+            assert done.code == 0, done.output
+            assert set(cluster.units()) == {f"{host}:{port + number}" for host in APPS for number in (0, 1)}
+            traffic.wait_more(100)
+        report = traffic.finish()
+    judge("other ports", report)
+    cluster.whole()
+    assert cluster.site().changed() == 0
+
+
+def test_more_than_the_hosts_carry_is_refused(cluster: Cluster) -> None:
+    before = cluster.units()
+    with_extra = json.dumps({"webapp_instances": {"www": {"web": 200}}})
+    for refused in (cluster.scale(200), cluster.scale(2, "-e", with_extra)):
+        assert refused.code != 0
+        assert "MB are declared for services" in refused.output
+        assert "changed: [" not in refused.output
+    assert "webapp_instances is given by -e" in " ".join(refused.output.split())
+    unknown = cluster.scale(2, "-e", "webapp_only_apps=shop")
+    assert "there is no app shop. There are: www" in " ".join(unknown.output.split())
+    assert cluster.units() == before
+    cluster.whole()

@@ -112,6 +112,14 @@ def test_hosts_out_of_limit_are_planned_and_no_secret_is_seen(folder: Path) -> N
     assert "There are 2 balancers and no webapp_vip" in done.stderr
 
 
+def test_numbers_given_to_one_run_are_told(folder: Path) -> None:
+    done = play(folder, "-e", json.dumps({"webapp_instances": {"www": {"web": 3}}}))
+    assert done.returncode == 0, done.stdout + done.stderr
+    plan = json.loads((folder / "app2.json").read_text())["plan"]
+    assert [plan["hosts"][name]["processes"] for name in ("app1", "app2")] == [3, 3]
+    assert "webapp_instances is given by -e" in done.stderr
+
+
 def test_everything_wrong_is_reported_at_once(folder: Path) -> None:
     tls = {"certificate": "site.crt", "key": "/k.pem", "on_host": False}
     site = {"profile": "no_such", "domains": ["x.test"], "source": {"archive": "site"}, "tls": tls}

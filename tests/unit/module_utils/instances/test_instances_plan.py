@@ -29,8 +29,11 @@ def told(
     unwell: set[str] | None = None,
     templates: set[str] | None = None,
     others: dict[str, Live] | None = None,
+    keep_surplus: bool = False,
 ) -> list[list[str]]:
-    made = plan(items, found, templates or {TEMPLATE}, serial_start or set(), unwell or set(), others or {})
+    made = plan(
+        items, found, templates or {TEMPLATE}, serial_start or set(), unwell or set(), others or {}, keep_surplus
+    )
     return [[f"{step.action} {step.unit[:-8].removeprefix('www-')}" for step in group] for group in made.groups]
 
 
@@ -120,3 +123,17 @@ def test_carrying_out_a_plan_leaves_nothing_to_do(
             found[step.unit] = Live(step.unit, running, enabled, digest)
     assert plan(items, found, templates, set(), set(), {}).groups == []
     assert {name for name, state in found.items() if state.running} == {item.unit for item in items}
+
+
+def test_surplus_is_kept_on_request_with_its_template() -> None:
+    both = {TEMPLATE, "www-old@.service"}
+    found = {**live(3000, 3001), **live(3100, service="old")}
+    assert told(wanted(3000), found, templates=both) == [["stop old@3100", "stop web@3001"], ["forget old@"]]
+    assert told(wanted(3000), found, templates=both, keep_surplus=True) == []
+
+
+def test_kept_surplus_yields_its_port() -> None:
+    found = live(3000, 3001, service="old")
+    groups = told(wanted(3000), found, templates={TEMPLATE, "www-old@.service"}, keep_surplus=True)
+    assert groups[0] == ["stop old@3000"]
+    assert not [step for group in groups for step in group if "3001" in step or step.startswith("forget")]
