@@ -108,11 +108,44 @@ def test_a_forged_cookie_is_harmless(site: Site) -> None:
 
 
 def test_nobody_moves_when_an_instance_is_added(site: Site) -> None:
-    visitors = site.visitors(30)
+    visitors = site.visitors(200)
     site.backends["d"] = Backend("d")
     assert site.apply()["reloaded"]
     assert {visitor: visitor.home() for visitor in visitors} == visitors
     assert "d" in site.visitors(12).values()
+
+
+def test_servers_come_and_go_four_beats(site: Site) -> None:
+    """As scale.yml does it: nobody moves when one comes, and only its own visitors when one goes."""
+
+    def servers(names: str, *options: str, **more: Any) -> dict[str, Any]:
+        ports = {name: site.backends[name].port for name in names}
+        (upstream,) = sticky_site(site.nginx, ports)["nginx_upstreams"]
+        wanted = [{"name": "www-web", "servers": upstream["servers"]}]
+        return run_module(site.nginx, "nginx_servers", *options, **{"upstreams": wanted, **more})
+
+    visitors = site.visitors(60)
+    before = site.nginx.files()
+    site.backends["d"] = Backend("d")
+    checked = servers("abcd", "--check")
+    assert (checked["changed"], checked["added"], checked["removed"]) == (True, ["www-web/d-1"], [])
+    assert site.nginx.files() == before
+    added = servers("abcd")
+    assert (added["changed"], added["reloaded"]) == (True, True)
+    assert not servers("abcd")["changed"]
+    assert not servers("abcd", "--check")["changed"]
+    assert {visitor: visitor.home() for visitor in visitors} == visitors
+    assert "d" in site.visitors(20).values()
+    assert not site.apply()["changed"], "the role would have written another configuration"
+
+    assert site.upstream(servers=["b-1"], state="drained")["changed"]
+    site.backends["b"].stop()
+    assert servers("acd")["removed"] == ["www-web/b-1"]
+    for visitor, home in visitors.items():
+        now = visitor.home()
+        assert (now == home) == (home != "b")
+        assert visitor.home() == now
+    assert "this balancer has no www-api" in servers("a", upstreams=[{"name": "www-api", "servers": []}])["msg"]
 
 
 def test_only_its_own_visitors_move_when_an_instance_dies(site: Site) -> None:

@@ -5,7 +5,12 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import read_live, with_upstreams
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.live import (
+    Live,
+    read_live,
+    with_servers,
+    with_upstreams,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import Disk, NginxConfigError
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import desire
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.render import render
@@ -214,3 +219,49 @@ class TestLive:
     def test_a_file_of_that_name(self) -> None:
         with pytest.raises(NginxConfigError, match=r"files: upstreams.conf comes from upstreams"):
             with_upstreams({"upstreams.conf": ""}, [pool()], Disk(None), "t", OLD)
+
+
+class TestServers:
+    """Servers come and go, and nothing else changes."""
+
+    @staticmethod
+    def live(*servers: dict[str, Any], **states: str) -> Live:
+        upstreams = [pool(*servers, sticky_cookie="c"), {"name": "shop-web", "servers": [server(9)]}]
+        files = with_upstreams({"a.conf": "x"}, upstreams, Disk(None), "t", OLD)
+        found = read_live(Disk((made := desire(MAIN, files, "t")).main, {made.generation: dict(made.files)}), "t")
+        assert found
+        pools = Pools(found.pools.upstreams, {"www-web": states} if states else {})
+        return Live(found.main, found.files, found.given, pools)
+
+    def names(self, found: Live, wanted: list[dict[str, Any]], *hosts: str) -> list[str]:
+        pools, given = with_servers(found, {"www-web": wanted}, hosts)
+        assert [one["name"] for one in given] == ["www-web", "shop-web"]
+        assert given[0]["sticky_cookie"] == "c"
+        assert [one.name for one in pools.upstreams[1].servers] == ["app9-1"]
+        return [one.name for one in pools.upstreams[0].servers]
+
+    def test_they_are_replaced(self) -> None:
+        assert self.names(self.live(server(1), server(2)), [server(2), server(3)]) == ["app2-1", "app3-1"]
+
+    def test_those_of_other_hosts_stay_on_request(self) -> None:
+        found = self.live(server(1), server(2), server(4))
+        wanted = [server(1, weight=2), server(2), server(3)]
+        assert self.names(found, wanted, "app2", "app3") == ["app1-1", "app2-1", "app3-1", "app4-1"]
+        pools, _given = with_servers(found, {"www-web": wanted}, ["app2"])
+        assert pools.upstreams[0].servers[0].weight == 1
+        assert self.names(found, [], "app4") == ["app1-1", "app2-1"]
+
+    def test_what_is_wanted_already_is_no_difference(self) -> None:
+        found = self.live(server(1), server(2))
+        pools, given = with_servers(found, {"www-web": [server(1), server(2)]}, [])
+        assert found.with_pools(pools, "t", OLD, given) == found.with_pools(found.pools, "t", OLD)
+
+    def test_states_stay_with_their_servers(self) -> None:
+        pools, _given = with_servers(
+            self.live(server(1), server(2), **{"app2-1": "drained"}), {"www-web": [server(2), server(3)]}, []
+        )
+        assert pools.states == {"www-web": {"app2-1": "drained"}}
+
+    def test_an_upstream_that_is_not_there(self) -> None:
+        with pytest.raises(NginxConfigError, match=r"has no www-api; it has www-web, shop-web. Configure nginx first"):
+            with_servers(self.live(server(1)), {"www-api": [server(1)]}, [])
