@@ -114,7 +114,7 @@ def test_limits_and_log_see_the_client_behind_a_trusted_proxy(site: Site) -> Non
     }
 
     def statuses(client: str) -> list[int]:
-        headers = {"X_Forwarded_For": client}
+        headers: dict[str, Any] = {"X_Forwarded_For": client}
         return [site.nginx.ask("/limited", source="127.0.0.2", **headers).status for _turn in range(4)]
 
     try:
