@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -23,6 +24,9 @@ import requests
 from tests.support.ports import free_port
 
 TIMEOUT = 10.0
+ON_HOST = Path(__file__).with_name("on_host")
+# What each member of the replica set says, by its address and port.
+Members = Callable[[], dict[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -207,3 +211,9 @@ def read_hosts(inventory: str, prefix: str | None) -> dict[str, Host]:
         container = f"{values['prefix'] if prefix is None else prefix}-{name}"
         hosts[name] = Host(name, values["address"], (*ssh, f"{values['user']}@{values['address']}"), container)
     return hosts
+
+
+def value_of(reference: str, secrets: dict[str, str]) -> str:
+    match = re.fullmatch(r"\$\{secrets\.(\w+)(:uri)?\}", reference)
+    assert match, f"the plan holds {reference[:20]!r} where a reference to a secret belongs"
+    return secrets[match[1]]

@@ -18,7 +18,7 @@ import yaml
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP))
 
-from tests.cluster.cluster import Cluster, Site, read_hosts
+from tests.cluster.cluster import ON_HOST, Cluster, Members, Site, read_hosts, value_of
 from tests.cluster.load import Load
 
 
@@ -47,6 +47,30 @@ def cluster(plan: dict[str, Any]) -> Cluster:
     hosts = read_hosts(setting("SCALEOUT_INVENTORY"), os.environ.get("SCALEOUT_HOST_PREFIX"))
     named = {name: hosts[name] for name in plan["hosts"]}
     return Cluster(plan, named, os.environ.get("SCALEOUT_VIP") or f"http://{plan['vip']['address']}/")
+
+
+@pytest.fixture(scope="session")
+def ask_members(cluster: Cluster, secrets: dict[str, str]) -> Members:
+    """Asks every member of the replica set who it is, and whom it lets in."""
+    mongodb = cluster.plan["mongodb"]
+    user = mongodb["users"][0]
+
+    def ask() -> dict[str, dict[str, Any]]:
+        answers = {}
+        for member in mongodb["members"]:
+            address, port = member["host"].rsplit(":", 1)
+            host = next(host for host in cluster.hosts.values() if host.address == address)
+            data = {
+                "address": address,
+                "port": int(port),
+                "user": user["name"],
+                "database": user["database"],
+                "password": value_of(user["password"], secrets),
+            }
+            answers[member["host"]] = host.python(ON_HOST / "mongodb.py", data)
+        return answers
+
+    return ask
 
 
 @pytest.fixture(scope="session")

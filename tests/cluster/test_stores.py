@@ -5,42 +5,19 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.cluster import Cluster, opens
+from tests.cluster.cluster import ON_HOST, Cluster, Members, opens, value_of
 
-ON_HOST = Path(__file__).with_name("on_host")
 UNAUTHORIZED, AUTHENTICATION_FAILED = 13, 18
 
 
 @pytest.fixture(scope="module")
-def members(cluster: Cluster, secrets: dict[str, str]) -> dict[str, dict[str, Any]]:
-    mongodb = cluster.plan["mongodb"]
-    user = mongodb["users"][0]
-    answers = {}
-    for member in mongodb["members"]:
-        address, port = member["host"].rsplit(":", 1)
-        host = next(host for host in cluster.hosts.values() if host.address == address)
-        data = {
-            "address": address,
-            "port": int(port),
-            "user": user["name"],
-            "database": user["database"],
-            "password": value_of(user["password"], secrets),
-        }
-        answers[member["host"]] = host.python(ON_HOST / "mongodb.py", data)
-    return answers
-
-
-def value_of(reference: str, secrets: dict[str, str]) -> str:
-    match = re.fullmatch(r"\$\{secrets\.(\w+)(:uri)?\}", reference)
-    assert match, f"the plan holds {reference[:20]!r} where a reference to a secret belongs"
-    return secrets[match[1]]
+def members(ask_members: Members) -> dict[str, dict[str, Any]]:
+    return ask_members()
 
 
 def test_the_replica_set_is_the_planned_one(cluster: Cluster, members: dict[str, dict[str, Any]]) -> None:

@@ -36,7 +36,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one request came to. `status` is None where no answer came; `problems` are the connection errors."""
+    """What one request came to. `status` is None where no answer came; `problems` are the connection errors; `ended` is
+    when it ended, by a clock that starts anywhere.
+    """
 
     number: int
     request: Request
@@ -44,6 +46,7 @@ class Outcome:
     seconds: float
     instance: str | None
     problems: tuple[str, ...]
+    ended: float = 0.0
 
     @property
     def answered(self) -> bool:
@@ -91,6 +94,12 @@ class Report:
         return [o.number for o in self.outcomes if o.request.method == "POST" and o.answered]
 
     @property
+    def write_pause(self) -> float:
+        """The longest time, in seconds, between two POSTs that were answered with success."""
+        ends = sorted(o.ended for o in self.outcomes if o.request.method == "POST" and o.answered)
+        return max((later - earlier for earlier, later in zip(ends, ends[1:])), default=0.0)
+
+    @property
     def slowest(self) -> float:
         return max((outcome.seconds for outcome in self.outcomes), default=0.0)
 
@@ -104,6 +113,7 @@ class Report:
             "failed": len(self.failed),
             "first_try_failures": self.first_try_failures,
             "posts": self.posts,
+            "write_pause_seconds": round(self.write_pause, 3),
             "slowest_seconds": round(self.slowest, 3),
             "per_second": round(self.total / self.seconds, 1) if self.seconds else 0.0,
             "instances": self.instances,
@@ -147,7 +157,8 @@ class Client:
                     status, instance = None, None
                     break
                 time.sleep(pause)
-        return Outcome(number, request, status, time.monotonic() - began, instance, tuple(problems))
+        ended = time.monotonic()
+        return Outcome(number, request, status, ended - began, instance, tuple(problems), ended)
 
     def _try(self, request: Request, body: bytes | None, deadline: float) -> tuple[int, str | None]:
         if self.connection is None:
