@@ -54,7 +54,8 @@ need_python() {
   known="$repo/.venv/.requirements.$(basename "$requirements")"
   stamp=$(cd "$(dirname "$requirements")" && cat ./*.txt "$(basename "$requirements")" | sha256sum)
   if [ "$(cat "$known" 2>/dev/null)" != "$stamp" ]; then
-    [ -x "$repo/.venv/bin/python" ] || step "Making a Python environment" /usr/bin/python3 -m venv "$repo/.venv"
+    # What was killed while it made one left no pip.
+    [ -x "$repo/.venv/bin/pip" ] || step "Making a Python environment" /usr/bin/python3 -m venv --clear "$repo/.venv"
     step "Installing Ansible and what goes with it" \
       "$repo/.venv/bin/pip" install --disable-pip-version-check -r "$requirements"
     printf '%s' "$stamp" >"$known"

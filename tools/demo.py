@@ -1,6 +1,6 @@
 """Prints what ./quickstart needs of its inventory; refuses addresses that are taken.
 
-demo.py INVENTORY               number of hosts, URL, app, address of its first host, SSH key
+demo.py INVENTORY               number of hosts, URL, app, address of its first host, options of SSH to it
 demo.py --written INVENTORY     MiB on the disk that the hosts which are there have already, with their images
 """
 
@@ -22,7 +22,7 @@ WANTED = {
     "app": "webapp_apps | first",
     "addresses": "dict(groups.all | zip(groups.all | map('extract', hostvars, 'ansible_host')))",
     "app_host": "hostvars[groups.app | first].ansible_host",
-    "ssh_key": "ansible_ssh_private_key_file",
+    "ssh_options": "'-i ' ~ ansible_ssh_private_key_file ~ ' ' ~ ansible_ssh_extra_args",
 }
 
 
@@ -99,7 +99,7 @@ def main(inventory: str) -> int:
     if reason:
         print(f"{inventory}: {reason}", file=sys.stderr)
         return 1
-    print(len(demo["addresses"]), *(demo[name] for name in ("url", "app", "app_host", "ssh_key")))
+    print(len(demo["addresses"]), *(demo[name] for name in ("url", "app", "app_host", "ssh_options")))
     return 0
 
 

@@ -104,7 +104,7 @@ class Cluster(SmallCluster):
         assert f"virtual IP {self.vip}: b" in shown.output
 
     def visits(self) -> Traffic:
-        # With pauses: hosts and visitors share one machine with Ansible, whose runs would last for as long as they starve.
+        # With pauses: hosts and visitors share one machine with Ansible, whose runs they would starve.
         return Traffic(f"http://{self.vip}/", VISITS, workers=8, count=200_000, seconds=3600, pause=0.05)
 
     def audit(self) -> dict[str, str]:

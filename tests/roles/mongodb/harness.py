@@ -226,7 +226,7 @@ def clients(cluster: Cluster, elections: int, **options: Any) -> Iterator[Client
             thread.join()
     print(f"{len(watched.acknowledged)} writes, {watched.reads} reads, longest pause of writes {watched.longest:.2f} s")
     assert watched.acknowledged
-    assert not watched.failed
+    assert watched.failed == []
     assert not watched.lost()
     assert cluster.status(**options)["term"] - before <= elections
     watched.client.close()
