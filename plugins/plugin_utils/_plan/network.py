@@ -23,6 +23,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores impor
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems, suggestion
 
 HTTP, HTTPS = 80, 443
+SSH = 22
 FIRST_PRIORITY = 150
 
 
@@ -202,9 +203,12 @@ class Firewall:
     def rules(
         self, host: Host, groups: Iterable[str], instances: Sequence[Mapping[str, Any]], vip: bool
     ) -> list[dict[str, Any]]:
-        """What is let in. Loopback, answers and SSH are the role's own business."""
+        """What is let in. Loopback, answers and SSH at the port of the login are the role's own business."""
         groups = set(groups)
         rules = []
+        if host.ssh_port != SSH:
+            # That may be the port of something in between that forwards to the usual one.
+            rules.append(_rule([SSH], "tcp", self.settings["ssh_sources"], "SSH behind a forwarded port"))
         if "loadbalancer" in groups:
             rules.append(_rule(self.web_ports, "tcp", ["any"], "web from any"))
             if vip:

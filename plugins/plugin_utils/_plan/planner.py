@@ -253,6 +253,7 @@ def _host(
 ) -> dict[str, Any]:
     return {
         "address": host.address,
+        "ssh_port": host.ssh_port,
         "zone": host.zone,
         "groups": groups,
         "instances": instances,

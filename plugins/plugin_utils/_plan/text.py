@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.network import SSH
+
 SHOWN = 20
 
 
@@ -150,7 +152,7 @@ def _hosts(plan: Mapping[str, Any]) -> Iterator[str]:
             ",".join(host["groups"]),
             str(host["processes"]),
             f"{host['memory_mb']} MB",
-            _lets_in(host["firewall"]) if plan["firewall"]["enabled"] else "everything (no firewall)",
+            _lets_in(host) if plan["firewall"]["enabled"] else "everything (no firewall)",
         )
         for name, host in list(plan["hosts"].items())[:SHOWN]
     ]
@@ -161,9 +163,10 @@ def _hosts(plan: Mapping[str, Any]) -> Iterator[str]:
         yield f"... and {len(plan['hosts']) - SHOWN} more"
 
 
-def _lets_in(rules: Sequence[Mapping[str, Any]]) -> str:
+def _lets_in(host: Mapping[str, Any]) -> str:
+    rules = host["firewall"]
     shown = [f"{'/'.join(map(str, rule['ports'])) or rule['protocol']} ({rule['comment']})" for rule in rules]
-    return ", ".join(["ssh", *shown])
+    return ", ".join(["ssh" if host["ssh_port"] == SSH else f"ssh at {host['ssh_port']}", *shown])
 
 
 def _secrets(plan: Mapping[str, Any]) -> Iterator[str]:

@@ -420,6 +420,14 @@ class TestNetwork:
             ("www-web from loadbalancer", ["10.0.0.2"]),
         ]
 
+    def test_ssh_comes_in_at_the_port_of_the_login_and_where_that_may_be_forwarded_to(self) -> None:
+        planned = plan(hosts={"app1": {"ssh_port": 2222}}, firewall={"ssh_sources": ["192.0.2.1"]})["hosts"]
+        rule = {"ports": [22], "protocol": "tcp", "sources": ["192.0.2.1"], "comment": "SSH behind a forwarded port"}
+        assert planned["app1"]["ssh_port"] == 2222
+        assert rule in planned["app1"]["firewall"]
+        assert planned["app2"]["ssh_port"] == 22
+        assert rule not in planned["app2"]["firewall"]
+
     def test_rules_of_the_inventory(self) -> None:
         extra = [{"ports": [9100], "sources": ["192.0.2.0/24"], "groups": ["mongodb"], "comment": "metrics"}]
         planned = plan(firewall={"extra": extra, "ssh_sources": ["192.0.2.1"]})

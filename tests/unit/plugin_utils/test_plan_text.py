@@ -72,6 +72,14 @@ def test_parts_that_are_not_there() -> None:
     assert "secrets" not in text
 
 
+def test_another_port_of_ssh_is_shown() -> None:
+    lines = plan_text(plan(hosts={"app1": {"ssh_port": 2222}})).splitlines()
+    (app1,) = [line for line in lines if line.startswith("app1 ")]
+    (app2,) = [line for line in lines if line.startswith("app2 ")]
+    assert "ssh at 2222, 22 (SSH behind a forwarded port), 3000/3001 (www-web from loadbalancer)" in app1
+    assert "ssh, 3000/3001 (www-web from loadbalancer)" in app2
+
+
 def test_an_ipv6_member_is_named() -> None:
     text = plan_text(plan(hosts={"db1": {"address": "2001:db8::1"}}))
     assert "db1  [2001:db8::1]:27017  priority 1" in text
