@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.certificates import site_tls
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import GROUPS, App, Host, Inputs
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.references import References
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.references import OF_BALANCER, References
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import (
     FIREWALL,
     VIP,
@@ -108,7 +108,9 @@ def plan_site(app: App, references: References, problems: Problems) -> dict[str,
         "body_limit": app.declared["body_limit"] or profile["body_limit"],
         "static_root": next((route["static_root"] for route in routes if route["path"] == "/"), None),
         "headers": references.variables(
-            (profile["headers"], place / "headers"), (app.declared["headers"], app.place / "headers")
+            (profile["headers"], place / "headers"),
+            (app.declared["headers"], app.place / "headers"),
+            later=OF_BALANCER,
         ),
         "routes": routes,
     }
@@ -124,7 +126,7 @@ def _route(app: App, route: Mapping[str, Any], references: References, place: Pl
         "websocket": bool(service and service["websocket"]),
         "read_timeout": route["read_timeout"],
         "cors": {name: value for name, value in cors.items() if value != []} if cors else None,
-        "headers": references.variables((route["headers"], place / "headers")),
+        "headers": references.variables((route["headers"], place / "headers"), later=OF_BALANCER),
         **({"limits": route["limits"]} if "limits" in route else {}),
     }
 

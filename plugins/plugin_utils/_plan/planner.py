@@ -20,7 +20,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.network impo
     plan_vip,
 )
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.ports import check_ports, listens
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.references import References
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.references import OF_INSTANCE, References
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import (
     APPS,
     BUILD_ENVIRONMENT,
@@ -186,10 +186,11 @@ def _service(app: App, name: str, references: References) -> dict[str, Any]:
     service = {key: value for key, value in app.services[name].items() if key not in ("port", "balance")}
     return {
         **service,
-        "command": references.command(service["command"], here / "command"),
+        "command": references.command(service["command"], here / "command", OF_INSTANCE),
         "environment": references.variables(
             (usual, here / "environment"),
             (app.declared["services"].get(name, {}).get("environment", {}), there / "environment"),
+            later=OF_INSTANCE,
         ),
     }
 

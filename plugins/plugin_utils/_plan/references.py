@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import App
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._references import ENCODINGS, REFERENCE, walk
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems, suggestion
 
-DEFERRED = ("release.id", "release.path", "service.port", "host.address", "runtime.bin")
-"""What differs between releases, hosts or instances: the role fills it in."""
+OF_HOST = ("release.id", "release.path", "host.address", "runtime.bin")
+"""What differs between releases or hosts: the role fills it in, in whatever belongs to the app."""
+OF_INSTANCE = (*OF_HOST, "service.port")
+"""What the role fills in for one process."""
+OF_BALANCER: tuple[str, ...] = ()
+"""What is filled in on a balancer, which knows none of it."""
 
 
 class References:
@@ -34,16 +38,21 @@ class References:
         self.values.update({f"stores.{store}.{key}": value for store in stores for key, value in stores[store].items()})
         self.values.update({f"settings.{name}": value for name, value in app.settings.items()})
 
-    def fill(self, value: Any, place: Place, encoding: str = "") -> Any:
-        """The same data, its references filled in; secrets in texts get the encoding if they name none."""
-        return walk(value, lambda text, at: REFERENCE.sub(lambda match: self._one(match[1], at, encoding), text), place)
+    def fill(self, value: Any, place: Place, encoding: str = "", later: Sequence[str] = OF_HOST) -> Any:
+        """The same data, its references filled in; secrets in texts get the encoding if they name none. `later` are
+        those that somebody else fills in there."""
 
-    def variables(self, *layers: tuple[Mapping[str, Any], Place]) -> dict[str, str]:
+        def change(text: str, at: Place) -> str:
+            return REFERENCE.sub(lambda match: self._one(match[1], at, encoding, later), text)
+
+        return walk(value, change, place)
+
+    def variables(self, *layers: tuple[Mapping[str, Any], Place], later: Sequence[str] = OF_HOST) -> dict[str, str]:
         """Variables as text, later layers above earlier ones. Without a value, or with only a setting that nobody set:
         left out."""
         values = {name: (value, place / name) for variables, place in layers for name, value in variables.items()}
         return {
-            name: self.fill(_as_text(value), place)
+            name: self.fill(_as_text(value), place, later=later)
             for name, (value, place) in values.items()
             if value is not None and not self._is_unset(value)
         }
@@ -60,9 +69,9 @@ class References:
             text = ""
         return {"path": declared["path"], "content": text, "mode": declared["mode"]}
 
-    def command(self, text: str, place: Place) -> str:
+    def command(self, text: str, place: Place, later: Sequence[str] = OF_HOST) -> str:
         """A command line, which every user of a host can read."""
-        filled = self.fill(text, place)
+        filled = self.fill(text, place, later=later)
         if "${secrets." in filled:
             self.problems.add(
                 "has a secret in a command line, where every user can read it", place, "give it by environment"
@@ -91,9 +100,12 @@ class References:
         """A store of the profile that the cluster does not have."""
         return store in self.app.stores and not any(name.startswith(f"stores.{store}.") for name in self.values)
 
-    def _one(self, reference: str, place: Place, encoding: str) -> str:
-        if reference in DEFERRED:
+    def _one(self, reference: str, place: Place, encoding: str, later: Sequence[str]) -> str:
+        if reference in later:
             return f"${{{reference}}}"
+        if reference in OF_INSTANCE:
+            self._too_early(reference, place, later)
+            return ""
         if reference.startswith("secrets."):
             return self._secret(reference.removeprefix("secrets."), place, encoding)
         value = self.values.get(reference)
@@ -110,11 +122,22 @@ class References:
                 self.problems.add(f"needs {name}, which the cluster does not have", place, f"set webapp_{name}")
         else:
             remedy = f"list {name} under stores of the profile; " if kind == "stores" else ""
-            self.problems.add(f"${{{reference}}} means nothing", place, remedy + suggestion(reference, self._names()))
+            self.problems.add(
+                f"${{{reference}}} means nothing", place, remedy + suggestion(reference, self._names(later))
+            )
         return ""
 
-    def _names(self) -> list[str]:
-        return [*DEFERRED, *self.values, *(f"secrets.{name}" for name in self.secrets)]
+    def _too_early(self, reference: str, place: Place, later: Sequence[str]) -> None:
+        if later == OF_BALANCER:
+            what = f"has ${{{reference}}}, which a balancer does not know"
+            remedy = "take it out: a header can have settings, ${app.name} and ${app.url}"
+        else:
+            what = f"has ${{{reference}}}, which only the processes of a service have"
+            remedy = "write it into environment or command of the service, or give the service port_variable"
+        self.problems.add(what, place, remedy)
+
+    def _names(self, later: Sequence[str]) -> list[str]:
+        return [*later, *self.values, *(f"secrets.{name}" for name in self.secrets)]
 
     def _secret(self, reference: str, place: Place, usual: str) -> str:
         given, _colon, encoding = reference.partition(":")

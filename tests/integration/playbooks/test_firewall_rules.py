@@ -22,7 +22,11 @@ GROUPS = ("loadbalancer", "app", "mongodb")
 )
 def test_ssh_is_let_in_where_ansible_comes_in(tmp_path: Path, variables: dict[str, Any], ports: list[int]) -> None:
     """Behind a forwarded port it is the usual one."""
-    here = {"ansible_connection": "local", "ansible_host": "192.0.2.1", "ansible_python_interpreter": "/usr/bin/python3"}
+    here = {
+        "ansible_connection": "local",
+        "ansible_host": "192.0.2.1",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
     apps = {"www": {"profile": "apostrophe", "domains": ["www.example.com"], "source": {"path": str(tmp_path)}}}
     given = {"webapp_apps": apps, "webapp_firewall": {"ssh_sources": ["198.51.100.0/24"]}}
     inventory = {
@@ -40,7 +44,12 @@ def test_ssh_is_let_in_where_ansible_comes_in(tmp_path: Path, variables: dict[st
     planned = {"ansible.builtin.import_playbook": str(PLAYBOOKS / "_plan.yml")}
     (tmp_path / "play.yml").write_text(yaml.safe_dump([planned, play]))
     done = run(
-        tmp_path / "play.yml", "--check", "--diff", "--tags", "firewall_configure", inventory=str(tmp_path / "hosts.yml")
+        tmp_path / "play.yml",
+        "--check",
+        "--diff",
+        "--tags",
+        "firewall_configure",
+        inventory=str(tmp_path / "hosts.yml"),
     )
     assert done.code == 0, done.output
     shown = [line.strip(" +") for line in done.output.splitlines()]

@@ -465,6 +465,41 @@ class TestReferences:
         broken = profile("build: [{name: x, command: 'npm ${ci}'}]\n")
         assert the_problem(profiles=[broken]).startswith("profiles/plain.yml: build.0.command: ${ci} means nothing")
 
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("environment: {PORT: VALUE}", "environment.PORT"),
+            ("files: [{path: a, content: VALUE}]", "files.0.content"),
+            ("build: [{name: x, command: VALUE}]", "build.0.command"),
+            ("release_steps: [{name: x, command: y, environment: {A: VALUE}}]", "release_steps.0.environment.A"),
+            ("jobs: [{name: x, command: VALUE, schedule: 1 2 * * *}]", "jobs.0.command"),
+        ],
+    )
+    def test_a_port_where_no_process_is(self, text: str, place: str) -> None:
+        found = the_problem(profiles=[profile(text.replace("VALUE", '"x ${service.port}"') + "\n")])
+        assert found == (
+            f"profiles/plain.yml: {place}: has ${{service.port}}, which only the processes of a service have. "
+            "Write it into environment or command of the service, or give the service port_variable."
+        )
+
+    def test_a_port_where_the_inventory_has_no_process(self) -> None:
+        found = the_problem({"www": app(environment={"PORT": "${service.port}"})})
+        assert found.startswith("webapp_apps.www.environment.PORT: has ${service.port}, which only the processes")
+
+    @pytest.mark.parametrize("reference", ["service.port", "host.address", "release.id", "release.path", "runtime.bin"])
+    def test_a_header_with_what_no_balancer_knows(self, reference: str) -> None:
+        found = the_problem({"www": app(headers={"X-From": f"${{{reference}}}"})})
+        assert found.startswith(
+            f"webapp_apps.www.headers.X-From: has ${{{reference}}}, which a balancer does not know."
+        )
+
+    def test_a_process_knows_all_of_it(self) -> None:
+        own = {"A": "${service.port} ${host.address} ${release.id} ${release.path} ${runtime.bin}"}
+        assert (
+            plan({"www": app(services={"web": {"environment": own}})})["apps"]["www"]["services"]["web"]["environment"]
+            == own
+        )
+
     def test_a_text_file_must_be_text(self) -> None:
         broken = profile("files: [{path: a.conf, content: {a: 1}}]\n")
         assert the_problem(profiles=[broken]) == (
