@@ -11,7 +11,7 @@ module: host_preflight
 short_description: See whether a host can carry what is declared for it
 version_added: 0.1.0
 description:
-  - Compares memory, cores, disk, ports, addresses and the distribution of a host with what is declared for it.
+  - Compares memory, cores, disk, ports, addresses, network interfaces and the distribution of a host with what is declared for it.
   - Changes nothing and reports everything that is wrong at once.
 author:
   - The scaleout.webapp builders (@scaleout)
@@ -68,6 +68,11 @@ options:
     type: list
     elements: str
     default: []
+  interfaces:
+    description: Network interfaces that this host must have.
+    type: list
+    elements: str
+    default: []
   distributions:
     description: Distributions that are accepted, as V(debian 12). An empty list accepts all.
     type: list
@@ -94,6 +99,7 @@ EXAMPLES = r"""
     free_disk_mb: 2048
     disk_paths: [/opt/webapp, /var/lib/redis]
     addresses: [172.31.80.21]
+    interfaces: [eth0]
     ports:
       - {port: 3000, owner: www-*@3000}
       - {port: 6379, owner: redis-server}
@@ -145,6 +151,7 @@ def main() -> None:
             },
             "port_sharers": {"type": "list", "elements": "str", "default": []},
             "addresses": {"type": "list", "elements": "str", "default": []},
+            "interfaces": {"type": "list", "elements": "str", "default": []},
             "distributions": {"type": "list", "elements": "str", "default": []},
             "systemd": {"type": "bool", "default": False},
             "time_sync": {"type": "bool", "default": False},

@@ -25,6 +25,7 @@ def read_host(wanted: Wanted, disk_paths: list[str], run: CommandRunner) -> Host
         free_disk_mb=free_disks_mb(disk_paths) if wanted.free_disk_mb else {},
         listeners=listeners({port.port for port in wanted.ports}) if wanted.ports else [],
         foreign_addresses=[address for address in wanted.addresses if not is_own(address)],
+        interfaces=interfaces() if wanted.interfaces else [],
         distribution=distribution(Path("/etc/os-release").read_text()),
         systemd=Path("/run/systemd/system").is_dir(),
         time_synchronised=time_synchronised(run) if wanted.time_sync else None,
@@ -70,6 +71,11 @@ def is_own(address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def interfaces() -> list[str]:
+    """The names of the network interfaces. A driver may keep a file among them."""
+    return sorted(entry.name for entry in Path("/sys/class/net").iterdir() if entry.is_dir())
 
 
 def listening_inodes(tables: Iterable[str], ports: set[int]) -> dict[str, int]:

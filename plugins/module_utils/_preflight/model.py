@@ -29,6 +29,7 @@ class Wanted:
     port_sharers: list[str] = field(default_factory=list)
     """Owners, wildcards allowed, that hand their ports to each other."""
     addresses: list[str] = field(default_factory=list)
+    interfaces: list[str] = field(default_factory=list)
     distributions: list[str] = field(default_factory=list)
     systemd: bool = False
     time_sync: bool = False
@@ -51,6 +52,7 @@ class Host:
     free_disk_mb: dict[str, int] = field(default_factory=dict)
     listeners: list[Listener] = field(default_factory=list)
     foreign_addresses: list[str] = field(default_factory=list)
+    interfaces: list[str] = field(default_factory=list)
     distribution: str = ""
     systemd: bool = True
     time_synchronised: bool | None = None

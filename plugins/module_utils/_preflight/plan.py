@@ -47,6 +47,11 @@ def _failures(wanted: Wanted, host: Host) -> list[str]:
         f"{address} is not an address of this host (addresses): give an address that one of its interfaces has"
         for address in host.foreign_addresses
     ]
+    failures += [
+        f"{interface} is not a network interface of this host (interfaces): it has {', '.join(host.interfaces)}"
+        for interface in wanted.interfaces
+        if interface not in host.interfaces
+    ]
     for port in wanted.ports:
         owners = _owners(port, wanted.port_sharers)
         strangers = [

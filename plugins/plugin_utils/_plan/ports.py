@@ -46,7 +46,8 @@ def check_ports(
 
 
 def listens(plan: Mapping[str, Any], inputs: Inputs, web: Sequence[int]) -> dict[str, dict[str, Any]]:
-    """For each host the TCP ports it opens, with the unit that may hold them, and addresses that must be its own."""
+    """For each host the TCP ports it opens, with the unit that may hold them, and addresses and network interfaces that
+    must be its own."""
     fixed = _fixed_owners(inputs, plan, web)
     binding = {name for name, app in plan["apps"].items() if _binds(app)}
     found = {}
@@ -57,6 +58,7 @@ def listens(plan: Mapping[str, Any], inputs: Inputs, web: Sequence[int]) -> dict
         apps = any(instance["app"] in binding for instance in host["instances"])
         found[name] = {
             "addresses": [host["address"]] if stores or holds or apps else [],
+            "interfaces": [plan["vip"]["interface"]] if holds else [],
             "ports": [
                 *({"port": port, "owner": UNITS[owner]} for owner, port in owners),
                 *({"port": one["port"], "owner": _holder(plan, one)} for one in host["instances"]),

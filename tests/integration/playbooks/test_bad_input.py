@@ -239,6 +239,19 @@ def test_a_host_with_too_little_memory_is_refused(tmp_path: Path) -> None:
     assert "PLAY [Open what the plan needs" not in output, "the run went on after the check of the host"
 
 
+def test_a_host_without_the_interface_of_the_virtual_ip_is_refused(tmp_path: Path) -> None:
+    def elsewhere(inventory: Inventory) -> None:
+        this_machine(inventory)
+        vip = {"address": "127.0.0.100", "prefix": 24, "interface": "no0", "router_id": 51}
+        inventory["all"]["vars"]["webapp_vip"] = vip
+
+    code, output = run(tmp_path, elsewhere, "--check")
+    assert code != 0
+    there = ", ".join(sorted(name for _index, name in socket.if_nameindex()))
+    assert f"no0 is not a network interface of this host (interfaces): it has {there}" in output
+    assert "PLAY [Open what the plan needs" not in output, "the run went on after the check of the host"
+
+
 def test_a_host_with_a_foreign_process_on_a_port_or_another_address_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -466,6 +466,12 @@ class TestListens:
             name: [host["address"]] if name in bound else [] for name, host in hosts.items()
         }
 
+    def test_the_interface_of_the_virtual_ip_is_looked_for_where_it_may_come(self) -> None:
+        for vip, expected in ((VIP, {"lb1", "lb2"}), (None, set())):
+            hosts = plan(vip=vip)["hosts"]
+            assert {name for name, host in hosts.items() if host["listens"]["interfaces"] == ["eth0"]} == expected
+            assert {name for name, host in hosts.items() if host["listens"]["interfaces"] == []} == {*hosts} - expected
+
 
 class TestWarnings:
     def test_one_balancer(self) -> None:

@@ -10,6 +10,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.client 
     distribution,
     existing,
     free_disks_mb,
+    interfaces,
     is_own,
     listeners,
     listening_inodes,
@@ -95,3 +96,9 @@ def test_clock_as_timedatectl_says(container: bool, answer: tuple[int, str, str]
         return answer if command[0] == "timedatectl" else (0 if container else 1, "", "")
 
     assert time_synchronised(run) is state
+
+
+def test_the_interfaces_are_those_that_the_kernel_names() -> None:
+    """Loopback is everywhere."""
+    assert "lo" in interfaces()
+    assert set(interfaces()) == {name for _index, name in socket.if_nameindex()}

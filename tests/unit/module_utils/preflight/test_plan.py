@@ -115,3 +115,11 @@ def test_all_failures_are_reported_at_once() -> None:
 def test_an_unknown_clock_is_no_warning() -> None:
     """A container cannot say."""
     assert judge(Wanted(time_sync=True), Host(time_synchronised=None)).warnings == []
+
+
+def test_a_missing_interface_is_named_with_those_that_are_there() -> None:
+    """The name in the inventory is often that of another machine."""
+    wanted = Wanted(interfaces=["eth0", "ens18"])
+    (text,) = judge(wanted, Host(interfaces=["ens18", "lo"])).failures
+    assert text == "eth0 is not a network interface of this host (interfaces): it has ens18, lo"
+    assert judge(wanted, Host(interfaces=["ens18", "eth0", "lo"])).failures == []
