@@ -11,7 +11,7 @@ module: host_preflight
 short_description: See whether a host can carry what is declared for it
 version_added: 0.1.0
 description:
-  - Compares memory, cores, disk, ports, addresses, network interfaces and the distribution of a host with what is declared for it.
+  - Compares memory, cores, disk, ports, addresses, network interfaces, accounts and the distribution of a host with what is declared for it.
   - Changes nothing and reports everything that is wrong at once.
 author:
   - The scaleout.webapp builders (@scaleout)
@@ -73,6 +73,23 @@ options:
     type: list
     elements: str
     default: []
+  accounts:
+    description:
+      - Accounts that services of this host get. One that is there already must have the home that is given here.
+      - One that nobody logs in to (F(/usr/sbin/nologin)) and whose home is called C(home) passes too. It is that of an application which
+        had another folder.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the account.
+        type: str
+        required: true
+      home:
+        description: Its home.
+        type: path
+        required: true
   distributions:
     description: Distributions that are accepted, as V(debian 12). An empty list accepts all.
     type: list
@@ -100,6 +117,8 @@ EXAMPLES = r"""
     disk_paths: [/opt/webapp, /var/lib/redis]
     addresses: [172.31.80.21]
     interfaces: [eth0]
+    accounts:
+      - {name: www, home: /opt/webapp/www/home}
     ports:
       - {port: 3000, owner: www-*@3000}
       - {port: 6379, owner: redis-server}
@@ -129,7 +148,7 @@ cores:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.client import read_host
-from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import Port, Wanted
+from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import Account, Port, Wanted
 from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.plan import judge
 
 
@@ -152,6 +171,12 @@ def main() -> None:
             "port_sharers": {"type": "list", "elements": "str", "default": []},
             "addresses": {"type": "list", "elements": "str", "default": []},
             "interfaces": {"type": "list", "elements": "str", "default": []},
+            "accounts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"name": {"type": "str", "required": True}, "home": {"type": "path", "required": True}},
+            },
             "distributions": {"type": "list", "elements": "str", "default": []},
             "systemd": {"type": "bool", "default": False},
             "time_sync": {"type": "bool", "default": False},
@@ -160,7 +185,9 @@ def main() -> None:
     )
     options = dict(module.params)
     disk_paths = options.pop("disk_paths")
-    wanted = Wanted(**{**options, "ports": [Port(**port) for port in options["ports"]]})
+    ports = [Port(**port) for port in options["ports"]]
+    accounts = [Account(**account) for account in options["accounts"]]
+    wanted = Wanted(**{**options, "ports": ports, "accounts": accounts})
     host = read_host(wanted, disk_paths, module.run_command)
     findings = judge(wanted, host)
     for text in findings.warnings:

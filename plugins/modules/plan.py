@@ -65,7 +65,8 @@ notes:
   - "Variables of the whole inventory: C(webapp_apps), C(webapp_mongodb), C(webapp_redis), C(webapp_memcached), C(webapp_vip), C(webapp_firewall),
     C(webapp_build_environment), C(webapp_retired_apps)."
   - "Variables of a host: C(webapp_address) (where others reach it; C(ansible_host) if absent), C(webapp_zone), C(webapp_instances)
-    (C({APP: {SERVICE: NUMBER}})), C(mongodb_member). C(ansible_port) says where firewalls let SSH in."
+    (C({APP: {SERVICE: NUMBER}})), C(mongodb_member). C(ansible_port) says where firewalls let SSH in,
+    and no app may be called as C(ansible_user) is."
   - A profile is looked for in C(profiles/) beside the inventory, beside the playbook and in this collection.
 extends_documentation_fragment:
   - scaleout.webapp.attributes.read_only

@@ -108,6 +108,7 @@ class Inventory:
             name=name,
             address=str(self._of_host(name, raw, "webapp_address", login_address)),
             login_address=login_address,
+            login_user=str(self._of_host(name, raw, "ansible_user", "")),
             ssh_port=int(ssh_port) if ssh_port.isdecimal() else 22,
             zone=None if zone is None else str(zone),
             mongodb_member=self._of_host(name, raw, "mongodb_member"),

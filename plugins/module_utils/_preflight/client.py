@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import socket
 from pathlib import Path
 from typing import Callable, Iterable
 
-from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import Host, Listener, Wanted
+from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import Account, Host, Listener, Wanted
 
 LISTEN = "0A"
 CommandRunner = Callable[[list], tuple]
@@ -26,6 +27,7 @@ def read_host(wanted: Wanted, disk_paths: list[str], run: CommandRunner) -> Host
         listeners=listeners({port.port for port in wanted.ports}) if wanted.ports else [],
         foreign_addresses=[address for address in wanted.addresses if not is_own(address)],
         interfaces=interfaces() if wanted.interfaces else [],
+        accounts=accounts([account.name for account in wanted.accounts]),
         distribution=distribution(Path("/etc/os-release").read_text()),
         systemd=Path("/run/systemd/system").is_dir(),
         time_synchronised=time_synchronised(run) if wanted.time_sync else None,
@@ -76,6 +78,18 @@ def is_own(address: str) -> bool:
 def interfaces() -> list[str]:
     """The names of the network interfaces. A driver may keep a file among them."""
     return sorted(entry.name for entry in Path("/sys/class/net").iterdir() if entry.is_dir())
+
+
+def accounts(names: Iterable[str]) -> list[Account]:
+    """Those that are there, of whatever source the host has for them."""
+    found = []
+    for name in names:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        found.append(Account(name=name, home=entry.pw_dir, shell=entry.pw_shell))
+    return found
 
 
 def listening_inodes(tables: Iterable[str], ports: set[int]) -> dict[str, int]:

@@ -17,6 +17,15 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Account:
+    """An account that a service gets, or one that is there."""
+
+    name: str
+    home: str
+    shell: str = ""
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What is declared for one host. Zero and empty mean: not looked at."""
 
@@ -30,6 +39,7 @@ class Wanted:
     """Owners, wildcards allowed, that hand their ports to each other."""
     addresses: list[str] = field(default_factory=list)
     interfaces: list[str] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
     distributions: list[str] = field(default_factory=list)
     systemd: bool = False
     time_sync: bool = False
@@ -53,6 +63,8 @@ class Host:
     listeners: list[Listener] = field(default_factory=list)
     foreign_addresses: list[str] = field(default_factory=list)
     interfaces: list[str] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
+    """Of the wanted ones those that are there."""
     distribution: str = ""
     systemd: bool = True
     time_synchronised: bool | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import (
+    Account,
     Findings,
     Host,
     Listener,
@@ -52,6 +53,14 @@ def _failures(wanted: Wanted, host: Host) -> list[str]:
         for interface in wanted.interfaces
         if interface not in host.interfaces
     ]
+    homes = {account.name: account.home for account in wanted.accounts}
+    failures += [
+        f"the account {account.name} is there already (accounts), with the home {account.home} and the shell "
+        f"{account.shell or '/bin/sh'}, and an application would take it over: give the application another name or "
+        f"user, or the account the home {homes[account.name]} if it is meant"
+        for account in host.accounts
+        if account.home != homes[account.name] and not _is_of_an_app(account)
+    ]
     for port in wanted.ports:
         owners = _owners(port, wanted.port_sharers)
         strangers = [
@@ -89,6 +98,11 @@ def _owners(port: Port, sharers: list[str]) -> list[str]:
     """Who may hold the port when the run begins: its owner, and where that is a sharer, all of them."""
     shared = any(fnmatchcase(port.owner, sharer) for sharer in sharers)
     return [port.owner, *sharers] if shared else [port.owner]
+
+
+def _is_of_an_app(account: Account) -> bool:
+    """Made by the role app, also where that gave it another folder."""
+    return account.shell == "/usr/sbin/nologin" and account.home.endswith("/home")
 
 
 def _is(listener: Listener, owner: str) -> bool:

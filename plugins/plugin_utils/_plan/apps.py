@@ -19,6 +19,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._profile import NA
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems, suggestion
 
 MAX_PORT = 65535
+SHOWN_HOSTS = 3
 PASSWORD_IN_URL = re.compile(r"[a-z+]+://[^/@]*:[^/@]+@")
 
 
@@ -44,6 +45,7 @@ def merge_apps(inputs: Inputs, declared: Mapping[str, dict[str, Any]], problems:
         if not profile.data["services"]:
             continue
         app = App(name, declared[name], profile, _hosts(inputs, declared[name]["hosts"], place / "hosts", problems))
+        _check_logins(app, problems)
         _settings(app, problems)
         _services(app, counts.get(name, {}), problems)
         apps.append(app)
@@ -71,6 +73,19 @@ def _hosts(inputs: Inputs, wanted: list[str] | None, place: Place, problems: Pro
     if not wanted:
         problems.add("the app has no host", place, "name hosts of the group app, or take the key away for all of them")
     return chosen
+
+
+def _check_logins(app: App, problems: Problems) -> None:
+    """The account of an app, which is called as the app is, is no account to log in to."""
+    hosts = [host.name for host in app.hosts if host.login_user == app.name]
+    if hosts:
+        more = f" and {len(hosts) - SHOWN_HOSTS} more hosts" if len(hosts) > SHOWN_HOSTS else ""
+        problems.add(
+            f"is the user that Ansible logs in as on {', '.join(hosts[:SHOWN_HOSTS])}{more} (ansible_user), and would "
+            "become the user of the app, which nobody can log in as",
+            app.place,
+            "give the app another name",
+        )
 
 
 def _settings(app: App, problems: Problems) -> None:

@@ -61,6 +61,7 @@ INTERNAL_VARIABLES = (
     "webapp_deploy_unfinished",
     "webapp_deploy_wanted",
     "webapp_format",
+    "webapp_here",
     "webapp_holder",
     "webapp_host",
     "webapp_instances_there",
@@ -113,6 +114,7 @@ class Host:
     name: str
     address: str
     login_address: str = ""
+    login_user: str = ""
     ssh_port: int = 22
     zone: str | None = None
     mongodb_member: Any = None

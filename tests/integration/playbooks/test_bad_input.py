@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import socket
 import subprocess
 from collections.abc import Callable
@@ -144,6 +145,11 @@ CASES: list[tuple[str, Callable[[Inventory], object], list[str]]] = [
         lambda i: app(i).update(runtime={"archive": "https://x.test/node.tgz"}),
         ["webapp_apps.www.runtime.archive: is the URL https://x.test/node.tgz, must be a file on this machine"],
     ),
+    (
+        "an app called as the user of Ansible",
+        lambda i: i["all"]["vars"].update(ansible_user="www"),
+        ["webapp_apps.www: is the user that Ansible logs in as on app1, app2 (ansible_user)"],
+    ),
     ("impossible port", lambda i: app(i).update(services={"web": {"port": 70000}}), ["port", "70000", "65535"]),
     (
         "absent secret",
@@ -250,6 +256,32 @@ def test_a_host_without_the_interface_of_the_virtual_ip_is_refused(tmp_path: Pat
     there = ", ".join(sorted(name for _index, name in socket.if_nameindex()))
     assert f"no0 is not a network interface of this host (interfaces): it has {there}" in output
     assert "PLAY [Open what the plan needs" not in output, "the run went on after the check of the host"
+
+
+def test_an_account_of_somebody_else_is_not_taken_over(tmp_path: Path) -> None:
+    """By site.yml and by the role. The plan is made by hand, as the planner refuses what Debian calls its accounts."""
+    wanted = {"user": "daemon", "root": "/opt/webapp/daemon", "hosts": ["localhost"]}
+    host = {"memory_mb": 0, "processes": 0, "groups": ["app"], "instances": []}
+    nothing = {"ports": [], "addresses": [], "interfaces": []}
+    variables = {
+        "webapp_plan": {"apps": {"shop": wanted}, "hosts": {"localhost": {**host, "listens": nothing}}},
+        "app_name": "shop",
+        "app_user": "daemon",
+        "app_address": "127.0.0.1",
+        "app_services": {},
+    }
+    plays = {
+        "site": {"ansible.builtin.import_tasks": str(TOP / "playbooks" / "steps" / "preflight.yml")},
+        "role": {"ansible.builtin.import_role": {"name": "scaleout.webapp.app"}},
+    }
+    for name, task in plays.items():
+        path = tmp_path / f"{name}.yml"
+        path.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+        command = ["ansible-playbook", str(path), "--check", "-e", json.dumps(variables), "-i", "localhost,"]
+        command += ["-e", "ansible_connection=local ansible_python_interpreter=/usr/bin/python3"]
+        done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode != 0
+        assert "the account daemon is there already (accounts), with the home /usr/sbin and the shell" in done.stdout
 
 
 def test_a_host_with_a_foreign_process_on_a_port_or_another_address_is_refused(tmp_path: Path) -> None:

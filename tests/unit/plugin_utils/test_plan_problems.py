@@ -149,6 +149,12 @@ class TestApps:
     def test_taken_name(self, name: str) -> None:
         assert "give the app another name" in the_problem({name: app()}).lower()
 
+    def test_the_account_that_ansible_logs_in_to(self) -> None:
+        found = the_problem({"deploy": app()}, hosts={"app2": {"login_user": "deploy"}})
+        assert found.startswith("webapp_apps.deploy: is the user that Ansible logs in as on app2 (ansible_user), and ")
+        assert found.endswith("Give the app another name.")
+        assert plan({"deploy": app(hosts=["app1"])}, hosts={"app2": {"login_user": "deploy"}})
+
     def test_unknown_profile(self) -> None:
         assert the_problem({"www": app(profile="apostrofe")}) == (
             "webapp_apps.www.profile: no profile is called apostrofe. "

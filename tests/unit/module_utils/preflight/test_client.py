@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 from pathlib import Path
 
 import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.client import (
+    accounts,
     distribution,
     existing,
     free_disks_mb,
@@ -102,3 +105,13 @@ def test_the_interfaces_are_those_that_the_kernel_names() -> None:
     """Loopback is everywhere."""
     assert "lo" in interfaces()
     assert set(interfaces()) == {name for _index, name in socket.if_nameindex()}
+
+
+def test_an_account_is_told_as_the_host_has_it() -> None:
+    """One that is not there is not told."""
+    (found,) = accounts([pwd.getpwuid(os.getuid()).pw_name, "no_such_account"])
+    assert (found.name, found.home, found.shell) == (
+        pwd.getpwuid(os.getuid()).pw_name,
+        pwd.getpwuid(os.getuid()).pw_dir,
+        pwd.getpwuid(os.getuid()).pw_shell,
+    )

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import Host, Listener, Port, Wanted
+from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.model import (
+    Account,
+    Host,
+    Listener,
+    Port,
+    Wanted,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._preflight.plan import judge
 from hypothesis import given
 from hypothesis import strategies as st
 
+HOME = "/opt/webapp/deploy/home"
 REDIS = [Port(port=6379, owner="redis-server")]
 
 
@@ -123,3 +130,21 @@ def test_a_missing_interface_is_named_with_those_that_are_there() -> None:
     (text,) = judge(wanted, Host(interfaces=["ens18", "lo"])).failures
     assert text == "eth0 is not a network interface of this host (interfaces): it has ens18, lo"
     assert judge(wanted, Host(interfaces=["ens18", "eth0", "lo"])).failures == []
+
+
+@pytest.mark.parametrize(
+    ("there", "wrong"),
+    [
+        (Account("deploy", "/home/deploy", "/bin/bash"), True),
+        (Account("deploy", "/home/deploy", "/usr/sbin/nologin"), True),
+        (Account("deploy", "/home", "/bin/bash"), True),
+        (Account("deploy", HOME, "/bin/bash"), False),
+        (Account("deploy", "/srv/deploy/home", "/usr/sbin/nologin"), False),
+    ],
+    ids=["of a person", "of a service", "with a home that is called so", "meant", "of a folder of before"],
+)
+def test_nobody_elses_account_becomes_that_of_an_app(there: Account, wrong: bool) -> None:
+    """Its home and shell would be others from then on."""
+    failures = judge(Wanted(accounts=[Account("deploy", HOME)]), Host(accounts=[there])).failures
+    assert [f"with the home {there.home} and the shell {there.shell}" in text for text in failures] == [True] * wrong
+    assert all("the account deploy is there already (accounts)" in text and HOME in text for text in failures)
