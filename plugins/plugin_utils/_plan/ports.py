@@ -10,9 +10,10 @@ from itertools import chain
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import Inputs
-from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Problems
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems
 
 STATUS_PORT = 8079
+SSH = "SSH"
 SHOWN_HOSTS = 3
 UNITS = {"nginx": "nginx", "mongodb": "mongod", "redis": "redis-server", "memcached": "memcached"}
 
@@ -38,10 +39,11 @@ def check_ports(
         names = list(where)
         more = f" and {len(names) - SHOWN_HOSTS} more hosts" if len(names) > SHOWN_HOSTS else ""
         listed = ", ".join(map(str, ports))
+        place, remedy = _remedy(first, second)
         problems.add(
             f"port {listed} is wanted by {first} and by {second} on {', '.join(names[:SHOWN_HOSTS])}{more}",
-            "webapp_apps",
-            f"give one of them another port: {_remedy(second if '-' in second else first)}",
+            place,
+            remedy,
         )
 
 
@@ -97,14 +99,20 @@ def _fixed_owners(inputs: Inputs, stores: Mapping[str, Any], web: Sequence[int])
 def _claims(
     inputs: Inputs, name: str, host: Mapping[str, Any], fixed: Mapping[str, list[tuple[str, int]]]
 ) -> Iterator[tuple[str, int]]:
-    yield "SSH", inputs.hosts[name].ssh_port
+    yield SSH, inputs.hosts[name].ssh_port
     yield from fixed.get(name, ())
     for instance in host["instances"]:
         yield f"{instance['app']}-{instance['service']}", instance["port"]
 
 
-def _remedy(owner: str) -> str:
+def _remedy(first: str, second: str) -> tuple[Place | str, str]:
+    """Where the one that is easier to move has its port, and how to move it. An app before a store; nginx stays."""
+    movable = [owner for owner in (second, first) if owner not in ("nginx", SSH)]
+    owner = next((owner for owner in movable if "-" in owner), movable[0] if movable else "")
     if "-" in owner:
         app, service = owner.split("-")
-        return f"webapp_apps.{app}.services: {{{service}: {{port: N}}}}"
-    return f"webapp_{owner}: {{port: N}}"
+        place = Place(path=f"webapp_apps.{app}.services.{service}.port")
+        return place, f"give {owner} another port: webapp_apps.{app}.services: {{{service}: {{port: N}}}}"
+    if owner:
+        return Place(path=f"webapp_{owner}.port"), f"give {owner} another port: webapp_{owner}: {{port: N}}"
+    return "inventory", "let the SSH server listen at another port, and give the host that as ansible_port"

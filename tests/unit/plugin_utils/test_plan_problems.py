@@ -281,8 +281,8 @@ class TestGroups:
 class TestPorts:
     def test_two_apps_with_the_usual_port(self) -> None:
         assert the_problem({"www": app(), "shop": app(1)}) == (
-            "webapp_apps: port 3000, 3001 is wanted by shop-web and by www-web on app1, app2. "
-            "Give one of them another port: webapp_apps.www.services: {web: {port: N}}."
+            "webapp_apps.www.services.web.port: port 3000, 3001 is wanted by shop-web and by www-web on app1, app2. "
+            "Give www-web another port: webapp_apps.www.services: {web: {port: N}}."
         )
 
     def test_many_hosts_make_one_message(self) -> None:
@@ -302,17 +302,37 @@ class TestPorts:
         one = {group: ["web1"] for group in ("loadbalancer", "app", "mongodb")}
         site = {"www": app(services={"web": {"port": port, "instances": 1}})}
         found = the_problem(site, groups=one, hosts={"web1": {"ssh_port": 2222}})
-        assert f"port {port} is wanted by {owner} and by www-web on web1" in found
+        assert found == (
+            f"webapp_apps.www.services.web.port: port {port} is wanted by {owner} and by www-web on web1. "
+            "Give www-web another port: webapp_apps.www.services: {web: {port: N}}."
+        )
 
     def test_a_store_on_the_port_of_the_balancer(self) -> None:
         one = {group: ["web1"] for group in ("loadbalancer", "app", "mongodb")}
-        assert "port 80 is wanted by nginx and by mongodb" in the_problem(groups=one, mongodb={"port": 80})
+        assert the_problem(groups=one, mongodb={"port": 80}) == (
+            "webapp_mongodb.port: port 80 is wanted by nginx and by mongodb on web1. "
+            "Give mongodb another port: webapp_mongodb: {port: N}."
+        )
+
+    def test_a_store_on_the_port_of_ssh(self) -> None:
+        assert the_problem(mongodb={"port": 22}) == (
+            "webapp_mongodb.port: port 22 is wanted by SSH and by mongodb on db1, db2, db3. "
+            "Give mongodb another port: webapp_mongodb: {port: N}."
+        )
+
+    @pytest.mark.parametrize("port", [80, 8079])
+    def test_ssh_on_a_port_of_the_balancer(self, port: int) -> None:
+        assert the_problem(hosts={"lb2": {"ssh_port": port}}) == (
+            f"inventory: port {port} is wanted by SSH and by nginx on lb2. "
+            "Let the SSH server listen at another port, and give the host that as ansible_port."
+        )
 
     def test_stores_of_one_host(self) -> None:
         site = {"www": app(profile="apostrophe")}
         found = the_problem(site, redis={"port": 27017})
         assert "port 27017 is wanted by mongodb and by redis on db1" in found
-        assert "another port: webapp_mongodb: {port: N}" in found
+        assert found.startswith("webapp_redis.port: ")
+        assert "another port: webapp_redis: {port: N}" in found
         assert "memcached" in the_problem(site, redis={}, memcached={"port": 6379})
 
 
