@@ -11,12 +11,23 @@ from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.install import install_warnings
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import App, Inputs
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import INSTANCES
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import shared_hosts, sharers_of, voters
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems
+
+SHOWN_HOSTS = 3
 
 
 def warnings_of(plan: Mapping[str, Any], inputs: Inputs, apps: Sequence[App]) -> list[str]:
     """Plain sentences."""
-    return [*_balancers(plan), *_mongodb(plan), *_caches(plan, inputs, apps), *_files(plan), *_not_done(plan)]
+    return [
+        *_balancers(plan),
+        *_mongodb(plan),
+        *_caches(plan, inputs, apps),
+        *_instances(inputs, apps),
+        *_files(plan),
+        *_not_done(plan),
+    ]
 
 
 def _balancers(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -71,6 +82,28 @@ def _caches(plan: Mapping[str, Any], inputs: Inputs, apps: Sequence[App]) -> Ite
         )
     if hosts and not redis and not plan["memcached"]:
         yield f"The group cache ({', '.join(hosts)}) has nothing to do: give webapp_redis or webapp_memcached."
+
+
+def _instances(inputs: Inputs, apps: Sequence[App]) -> Iterator[str]:
+    """Numbers of hosts that do not run the app. What hosts that run it have too is of a group, and meant for those."""
+    given = {
+        name: INSTANCES.check(host.instances, Place(), Problems())
+        for name, host in inputs.hosts.items()
+        if host.instances is not None
+    }
+    for app in apps:
+        wanted = {name: apps_there[app.name] for name, apps_there in given.items() if app.name in apps_there}
+        running = [host.name for host in app.hosts]
+        meant = [wanted[name] for name in running if name in wanted]
+        idle = [name for name in wanted if name not in running and any(wanted[name].values())]
+        odd = [name for name in idle if wanted[name] not in meant]
+        if odd:
+            shown = ", ".join(odd[:SHOWN_HOSTS]) + (f" and {len(odd) - SHOWN_HOSTS} more" * (len(odd) > SHOWN_HOSTS))
+            way = "group app" if app.declared["hosts"] is None else f"list webapp_apps.{app.name}.hosts"
+            yield (
+                f"webapp_instances of {shown} has a number for {app.name}, which does not run there. "
+                f"Take the number away, or put the host into the {way}."
+            )
 
 
 def _files(plan: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 
-from tests.unit.plugin_utils.plan_inputs import app, plan, profile, shipped
+from tests.unit.plugin_utils.plan_inputs import GROUPS, app, plan, profile, shipped
 
 REPOSITORY = {"url": "https://x.test", "suite": "x/", "components": [], "key": "https://x.test/key.asc"}
 VIP = {"address": "10.0.0.100", "prefix": 24, "interface": "eth0", "router_id": 51}
@@ -481,6 +481,30 @@ class TestWarnings:
     def test_several_balancers_without_virtual_ip(self) -> None:
         (warning,) = plan(groups={"loadbalancer": ["lb1", "lb2"], "app": ["app1"]})["warnings"]
         assert "no webapp_vip" in warning
+
+    def test_a_number_for_a_host_that_does_not_run_the_app(self) -> None:
+        groups = {**GROUPS, "app": ["app1", "app2", "app3"]}
+        shop = app(1, hosts=["app1"], services={"web": {"port": 4000}})
+        number = {"instances": {"shop": {"web": 4}}}
+        found = plan({"www": app(), "shop": shop}, groups=groups, hosts={"app2": number, "app3": number})["warnings"]
+        assert (
+            "webapp_instances of app2, app3 has a number for shop, which does not run there. "
+            "Take the number away, or put the host into the list webapp_apps.shop.hosts."
+        ) in found
+        found = plan(groups=groups, hosts={"db1": {"instances": {"www": {"web": 1}}}})["warnings"]
+        assert any("of db1 has a number for www" in text and "into the group app." in text for text in found)
+
+    @pytest.mark.parametrize(
+        "hosts",
+        [
+            dict.fromkeys(["app1", "app2", "db1", "lb1"], {"instances": {"www": {"web": 1}}}),
+            {"app1": {"instances": {"www": {"web": "1"}}}, "db1": {"instances": {"www": {"web": 1}}}},
+            {"db1": {"instances": {"www": {"web": 0}}}},
+        ],
+        ids=["of a group", "as text", "none"],
+    )
+    def test_a_number_that_says_nothing_about_that_host(self, hosts: dict[str, dict[str, Any]]) -> None:
+        assert not any("webapp_instances" in text for text in plan(hosts=hosts)["warnings"])
 
     def test_even_number_of_voters(self) -> None:
         everything = {group: ["web1"] for group in ("loadbalancer", "app")}
