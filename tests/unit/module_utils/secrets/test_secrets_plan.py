@@ -265,19 +265,20 @@ def test_a_wrong_wish_is_refused(option: dict[str, object], said: str) -> None:
 
 
 def test_places_do_not_clash() -> None:
-    def two(one: dict[str, object], other: dict[str, object]) -> list[dict[str, object]]:
+    def two(one: Mapping[str, object], other: Mapping[str, object]) -> list[dict[str, object]]:
         return [entry(files=[one]), entry(name="t", files=[other])]
 
     a = {"path": "/x", "format": "json", "key": "a"}
     assert len(secrets_of(two(a, {**a, "key": "b"}), ["h1"])) == 2
     apart = two({**a, "hosts": ["h1"]}, {**a, "hosts": ["h2"]})
     assert len(secrets_of([{**one, "holders": one["files"][0]["hosts"]} for one in apart], ["h1", "h2"])) == 2  # type: ignore[index]
-    for other, said in [
+    clashing: list[tuple[Mapping[str, object], str]] = [
         (a, "no place of its own for t"),
         ({**a, "key": ["a", "b"]}, "no place of its own for t"),
         ({**a, "key": "b", "mode": "0600"}, "different formats, owners, groups or modes"),
         ({"path": "/x", "format": "raw"}, "different formats"),
-    ]:
+    ]
+    for other, said in clashing:
         with pytest.raises(ScaleoutError, match=said):
             secrets_of(two(a, other), ["h1"])
     with pytest.raises(ScaleoutError, match="s: is there twice"):
