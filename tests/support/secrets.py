@@ -25,7 +25,8 @@ def forms(value: str) -> list[str]:
     # The first and last characters also depend on the neighbours.
     encoded = [base64.b64encode(b"\0" * skipped + data)[4 if skipped else 0 : -4].decode() for skipped in range(3)]
     in_urls = [text.translate(URL_SAFE) for text in encoded]
-    texts = [quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], data.hex(), data.hex().upper()]
+    texts = [quote(value, safe=""), quote_plus(value), data.hex(), data.hex().upper()]
+    texts += [json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]]
     return sorted({value, *texts, *encoded, *in_urls})
 
 
