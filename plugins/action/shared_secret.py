@@ -188,12 +188,9 @@ def _failure(done: Mapping[str, Any]) -> str:
         return f"the module could not be started: {error.strip().splitlines()[0] if error.strip() else done.get('msg')}"
     if not any(done.get(name) for name in ("module_stdout", "module_stderr", "exception")):
         return str(done.get("msg"))
-    text = f"{error}\n{done.get('exception')}"
-    kinds, places = (
-        re.findall(r"\b[A-Z][A-Za-z]*(?:Error|Exception)\b", text),
-        re.findall(r"(\w+\.py\", line \d+)", text),
-    )
-    where = " at " + places[-1].replace('"', "") if places else ""
+    kinds = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception))(?::|$)", error, re.MULTILINE)
+    places = re.findall(r"(\w+\.py)\", line (\d+)", error)
+    where = " at {} line {}".format(*places[-1]) if places else ""
     return f"the module failed: {kinds[-1] if kinds else 'no reason is known'}{where}; the rest may hold secrets"
 
 

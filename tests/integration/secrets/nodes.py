@@ -83,7 +83,7 @@ class Nodes:
             "vars": LOCAL,
         }
         tasks = [role, keep, *after]
-        path = self.folder / "play.yml"
+        path = self.folder / f"play{len(list(self.folder.glob('play*.yml')))}.yml"
         path.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}], allow_unicode=True))
         return path
 
