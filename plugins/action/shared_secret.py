@@ -162,7 +162,7 @@ class ActionModule(ActionBase):
         self._task.no_log = True
         try:
             done = self._execute_module(
-                "scaleout.webapp.shared_secret",
+                "scaleout.webapp.shared_secret_files",
                 module_args={"record": args["record"], "job": json.dumps(job)},
                 task_vars=variables,
             )

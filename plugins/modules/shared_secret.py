@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, The scaleout.webapp builders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads and writes the secrets of one host. An action plugin of the same name decides what they are to be."""
+"""Documents the action plugin of the same name."""
 
 from __future__ import annotations
 
@@ -133,14 +133,11 @@ options:
       - Secrets that were there already have no entry until they change.
     type: str
     default: /var/lib/scaleout-webapp/secrets.json
-  job:
-    description: What to do on this host, from the action plugin. Not to be given in a task.
-    type: str
 author:
   - The scaleout.webapp builders (@scaleout)
 attributes:
   action:
-    description: An action plugin decides, and keeps values from being shown.
+    description: Runs on the controller, and M(scaleout.webapp.shared_secret_files) on the host to read and to write.
     support: full
   check_mode:
     description: Nothing is written. A secret that no holder has gets a value for the time of the run.
@@ -226,57 +223,3 @@ written:
   type: list
   elements: str
 """
-
-import json
-from dataclasses import asdict
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
-from ansible_collections.scaleout.webapp.plugins.module_utils._secrets.client import Wanted, show, write
-from ansible_collections.scaleout.webapp.plugins.module_utils._secrets.model import File, Record
-
-
-def files(given: list[dict[str, Any]]) -> list[File]:
-    return [File(**{**file, "key": tuple(file["key"]), "hosts": ()}) for file in given]
-
-
-def read_all(job: dict[str, Any], record: str) -> dict[str, Any]:
-    shown, open_to_all = show({name: files(given) for name, given in job["read"].items()}, record)
-    return {"changed": False, "shown": {name: asdict(one) for name, one in shown.items()}, "open_to_all": open_to_all}
-
-
-def write_all(job: dict[str, Any], record: str, check: bool) -> dict[str, Any]:
-    wanted = [
-        Wanted(
-            name=one["name"],
-            value=one["value"],
-            files=files(one["files"]),
-            record=Record(**one["record"]) if one["record"] else None,
-            seen=one["seen"],
-            given=one["given"],
-        )
-        for one in job["write"]
-    ]
-    written = write(wanted, record, check)
-    return {"changed": bool(written), "written": written}
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "record": {"type": "str", "required": True},
-            "job": {"type": "str", "required": True, "no_log": True},
-        },
-        supports_check_mode=True,
-    )
-    job, record = json.loads(module.params["job"]), module.params["record"]
-    try:
-        done = read_all(job, record) if "read" in job else write_all(job, record, module.check_mode)
-    except ScaleoutError as error:
-        module.fail_json(msg=str(error), **error.data())
-    module.exit_json(**done)
-
-
-if __name__ == "__main__":
-    main()
