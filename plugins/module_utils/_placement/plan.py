@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decides which host has which job; touches nothing. Private to this collection.
+
+A run works in phases, each planned from what the hosts showed after the one before: read, then remove from losers and
+note on all hosts who may hold what, then write on owners. A host that fails in a phase is not among the reports of the
+next, so what it may hold is not given to anybody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import (
+    ABSENT,
+    SINGLE,
+    Job,
+    Note,
+    Place,
+    Plan,
+    Report,
+)
+
+
+def ranked(job_id: str, hosts: Iterable[str]) -> list[str]:
+    """The hosts by rendezvous hashing, the owner first.
+
+    When a host joins or leaves, only the jobs move that it gets or had.
+    """
+    begun = hashlib.sha256(job_id.encode() + b"\0")
+
+    def score(host: str) -> tuple[bytes, str]:
+        hashed = begun.copy()
+        hashed.update(host.encode())
+        return hashed.digest(), host
+
+    return sorted(hosts, key=score, reverse=True)
+
+
+def shift(job_id: str, host: str, candidates: Collection[str], window: int) -> int:
+    """By how many of `window` minutes a host runs a staggered job later; another number for each candidate."""
+    if len(candidates) > window:
+        raise ScaleoutError(
+            f"its schedule leaves {window} different minutes, and there are {len(candidates)} candidates",
+            job_id,
+            "let it run less often, or on fewer hosts",
+        )
+    return ranked(job_id, candidates).index(host) * window // len(candidates)
+
+
+def plan(
+    jobs: Iterable[Job], reports: Mapping[str, Report], drained: Collection[str], now: int, lost: Collection[str] = ()
+) -> Plan:
+    """Places all jobs. The list is complete: a job that is not in it is absent.
+
+    `drained` hosts get no jobs, and one of them that cannot be seen is given up, unless it was `lost` in this very run.
+    `now`, in seconds, numbers the turns.
+    """
+    newest: dict[str, Note] = {}
+    shown: dict[str, dict[str, str]] = {}
+    for host, report in reports.items():
+        for job_id, note in report.notes.items():
+            if job_id not in newest or newest[job_id].turn < note.turn:
+                newest[job_id] = note
+        for job_id, strategy in report.shows.items():
+            shown.setdefault(job_id, {})[host] = strategy
+
+    wanted = {job.id: job for job in jobs}
+    gone = {job_id: Job(job_id, state=ABSENT) for job_id in [*newest, *shown] if job_id not in wanted}
+    found = Plan({host: [] for host in reports}, {host: [] for host in reports})
+    for job in [*wanted.values(), *gone.values()]:
+        place = _place(job, shown.get(job.id, {}), newest.get(job.id), reports.keys(), drained, lost, now)
+        for host in place.holds:
+            found.holds[host].append(job.id)
+        for host in place.writes:
+            found.writes[host].append(job.id)
+        if place.note:
+            found.notes[job.id] = place.note
+        if place.waiting:
+            found.waiting[job.id] = place.waiting
+    return found
+
+
+def owners(jobs: Iterable[Job], drained: Collection[str] = ()) -> dict[str, str]:
+    """Where jobs of the strategy single belong by what is declared."""
+    single = (job for job in jobs if job.strategy == SINGLE and job.state != ABSENT)
+    return {job.id: job.owner or ranked(job.id, job.candidates - set(drained))[0] for job in single}
+
+
+def _place(
+    job: Job,
+    shown: Mapping[str, str],
+    note: Note | None,
+    seen: Collection[str],
+    drained: Collection[str],
+    lost: Collection[str],
+    now: int,
+) -> Place:
+    if job.state == ABSENT:
+        return _absent(shown, note, seen)
+    eligible = (job.candidates | ({job.owner} if job.owner else set())) - set(drained)
+    if not eligible or (job.owner and job.owner not in eligible):
+        what = f"its owner {job.owner} is" if job.owner else "all its candidates are"
+        raise ScaleoutError(f"{what} drained", job.id, "name another, or suspend the job")
+    noted = () if note is None else note.holders if note.strategy == SINGLE else tuple(eligible)
+    unseen = {host for host in noted if host not in seen and (host in eligible or host in lost)}
+    if job.strategy == SINGLE:
+        return _single(job, shown, note, seen, eligible, unseen, now)
+    return _on_all(job, shown, note, seen, eligible, unseen, now)
+
+
+def _absent(shown: Mapping[str, str], note: Note | None, seen: Collection[str]) -> Place:
+    """Nobody keeps it. Those who know of it remember it until every holder has been seen."""
+    unseen = [host for host in (note.holders if note else ()) if host not in seen]
+    if unseen:
+        why = f"it is to be removed, but may still be on {_names(unseen)}, not seen in this run"
+        return Place(frozenset(), frozenset(), note, why)
+    return Place(frozenset(), frozenset(), None)
+
+
+def _single(
+    job: Job,
+    strategies: Mapping[str, str],
+    note: Note | None,
+    seen: Collection[str],
+    eligible: Collection[str],
+    unseen: Collection[str],
+    now: int,
+) -> Place:
+    """`unseen` are those that may hold it and cannot be seen."""
+    shown = frozenset(strategies)
+    order = [job.owner] if job.owner else ranked(job.id, eligible)
+    target = _target(order, shown & set(eligible), unseen, seen, bool(job.owner))
+
+    def stay(why: str) -> Place:
+        kept = note or (Note(now, SINGLE, tuple(sorted(shown))) if shown else None)
+        return Place(shown, _alike(job, strategies), kept, why)
+
+    if target in unseen:
+        return stay(f"it is with {target}, not seen in this run{_and_stays(shown)}")
+    if unseen:
+        return stay(
+            f"it may be on {_names(unseen)}, not seen in this run, so {target or order[0]} does not get it: "
+            "run again when Ansible reaches that host, or drain it"
+        )
+    if not target:
+        return stay(f"it belongs on {order[0]}, not seen in this run{_and_stays(shown)}")
+    # Whoever was given it in an earlier run is known to more than half of the candidates, or to all that count.
+    answered = sum(host in seen for host in job.candidates)
+    if target not in shown and 2 * answered <= len(job.candidates) and not all(host in seen for host in eligible):
+        return stay(
+            f"only {answered} of its {len(job.candidates)} candidates were seen in this run, and {target} gets it only "
+            f"with more than half of them{_and_stays(shown)}"
+        )
+    moved = frozenset([target])
+    away = "" if target == order[0] else f"it belongs on {order[0]}, not seen in this run; {target} has it until then"
+    return Place(moved, moved if shown <= moved else frozenset(), _turn(note, SINGLE, shown | moved, now), away)
+
+
+def _target(
+    order: list[str], shown: frozenset[str], unseen: Collection[str], seen: Collection[str], explicit: bool
+) -> str:
+    """Who is to have it: the first of the order, or whoever stands in for it while it cannot be seen; or nobody."""
+    first = order[0]
+    if first in seen or first in unseen:
+        return first
+    stays = next((host for host in order if host in shown), "") or (min(shown) if shown else "")
+    return stays or ("" if explicit else next((host for host in order if host in seen), ""))
+
+
+def _on_all(
+    job: Job,
+    shown: Mapping[str, str],
+    note: Note | None,
+    seen: Collection[str],
+    eligible: Collection[str],
+    unseen: Collection[str],
+    now: int,
+) -> Place:
+    """Every candidate has it. What runs without regard to the others is removed before that."""
+    if unseen and note and note.strategy == SINGLE:
+        why = f"it was on {_names(unseen)} alone, not seen in this run, so no other host gets it"
+        return Place(frozenset(shown), _alike(job, shown), note, why)
+    here = frozenset(host for host in eligible if host in seen)
+    others = {host for host, strategy in shown.items() if strategy != job.strategy}
+    if others:
+        return Place(here - others, frozenset(), note)
+    return Place(here, here, _turn(note, job.strategy, (), now))
+
+
+def _alike(job: Job, shown: Mapping[str, str]) -> frozenset[str]:
+    """Who has it already as it is to be, so that only its details may differ."""
+    return frozenset(host for host, strategy in shown.items() if strategy == job.strategy)
+
+
+def _turn(note: Note | None, strategy: str, holders: Iterable[str], now: int) -> Note:
+    names = tuple(sorted(holders))
+    if note and (note.strategy, note.holders) == (strategy, names):
+        return note
+    return Note(max(now, note.turn + 1) if note else now, strategy, names)
+
+
+def _and_stays(shown: Collection[str]) -> str:
+    return f"; it stays on {_names(shown)}" if shown else ""
+
+
+def _names(hosts: Iterable[str]) -> str:
+    return ", ".join(sorted(hosts))
