@@ -25,10 +25,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Note:
-    """Who may hold a job, as of a turn; every host of a run keeps it for all jobs.
-
-    Only jobs of the strategy single name their holders; those of others are on any candidate.
-    """
+    """Who may hold a job, as of a turn; every host of a run keeps it for all jobs."""
 
     turn: int
     strategy: str = SINGLE

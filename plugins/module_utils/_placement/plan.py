@@ -105,7 +105,7 @@ def _place(
     if not eligible or (job.owner and job.owner not in eligible):
         what = f"its owner {job.owner} is" if job.owner else "all its candidates are"
         raise ScaleoutError(f"{what} drained", job.id, "name another, or suspend the job")
-    noted = () if note is None else note.holders if note.strategy == SINGLE else tuple(eligible)
+    noted = note.holders if note else ()
     unseen = {host for host in noted if host not in seen and (host in eligible or host in lost)}
     if job.strategy == SINGLE:
         return _single(job, shown, note, seen, eligible, unseen, now)
@@ -118,7 +118,7 @@ def _absent(shown: Mapping[str, str], note: Note | None, seen: Collection[str]) 
     if unseen:
         why = f"it is to be removed, but may still be on {_names(unseen)}, not seen in this run"
         return Place(frozenset(), frozenset(), note, why)
-    return Place(frozenset(), frozenset(), None)
+    return Place(frozenset(), frozenset(), note if shown else None)
 
 
 def _single(
@@ -188,7 +188,7 @@ def _on_all(
     others = {host for host, strategy in shown.items() if strategy != job.strategy}
     if others:
         return Place(here - others, frozenset(), note)
-    return Place(here, here, _turn(note, job.strategy, (), now))
+    return Place(here, here, _turn(note, job.strategy, eligible, now))
 
 
 def _alike(job: Job, shown: Mapping[str, str]) -> frozenset[str]:
