@@ -148,13 +148,8 @@ def _single(
         )
     if not target:
         return stay(f"it belongs on {order[0]}, not seen in this run{_and_stays(shown)}")
-    # Whoever was given it in an earlier run is known to more than half of the candidates, or to all that count.
-    answered = sum(host in seen for host in job.candidates)
-    if target not in shown and 2 * answered <= len(job.candidates) and not all(host in seen for host in eligible):
-        return stay(
-            f"only {answered} of its {len(job.candidates)} candidates were seen in this run, and {target} gets it only "
-            f"with more than half of them{_and_stays(shown)}"
-        )
+    if target not in shown and _may_be_unknown(job, seen, eligible):
+        return stay(f"{_too_few(job, seen)}, so {target} does not get it yet{_and_stays(shown)}")
     moved = frozenset([target])
     away = "" if target == order[0] else f"it belongs on {order[0]}, not seen in this run; {target} has it until then"
     return Place(moved, moved if shown <= moved else frozenset(), _turn(note, SINGLE, shown | moved, now), away)
@@ -184,11 +179,28 @@ def _on_all(
     if unseen and note and note.strategy == SINGLE:
         why = f"it was on {_names(unseen)} alone, not seen in this run, so no other host gets it"
         return Place(frozenset(shown), _alike(job, shown), note, why)
+    if (note is None or note.strategy != job.strategy) and _may_be_unknown(job, seen, eligible):
+        why = f"{_too_few(job, seen)}, so nobody else gets it yet{_and_stays(shown)}"
+        return Place(frozenset(shown), _alike(job, shown), note, why)
     here = frozenset(host for host in eligible if host in seen)
     others = {host for host, strategy in shown.items() if strategy != job.strategy}
     if others:
         return Place(here - others, frozenset(), note)
     return Place(here, here, _turn(note, job.strategy, eligible, now))
+
+
+def _may_be_unknown(job: Job, seen: Collection[str], eligible: Collection[str]) -> bool:
+    """Whether it may be with somebody of whom no host of this run knows.
+
+    Whoever was given it in an earlier run is known to more than half of the candidates, or to all that count.
+    """
+    answered = sum(host in seen for host in job.candidates)
+    return 2 * answered <= len(job.candidates) and not all(host in seen for host in eligible)
+
+
+def _too_few(job: Job, seen: Collection[str]) -> str:
+    answered = sum(host in seen for host in job.candidates)
+    return f"{answered} of its {len(job.candidates)} candidates were seen in this run, which is not more than half"
 
 
 def _alike(job: Job, shown: Mapping[str, str]) -> frozenset[str]:
