@@ -179,7 +179,7 @@ def _on_all(
     if unseen and note and note.strategy == SINGLE:
         why = f"it was on {_names(unseen)} alone, not seen in this run, so no other host gets it"
         return Place(frozenset(shown), _alike(job, shown), note, why)
-    if (note is None or note.strategy != job.strategy) and _may_be_unknown(job, seen, eligible):
+    if job.strategy not in shown.values() and _may_be_unknown(job, seen, eligible):
         why = f"{_too_few(job, seen)}, so nobody else gets it yet{_and_stays(shown)}"
         return Place(frozenset(shown), _alike(job, shown), note, why)
     here = frozenset(host for host in eligible if host in seen)
