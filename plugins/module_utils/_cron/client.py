@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import Wanted
-from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import MARK, SETTINGS, UNITS, File, Names
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import (
+    MARK,
+    SETTINGS,
+    STORES,
+    UNITS,
+    File,
+    Names,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import Note, Report
 
@@ -44,11 +51,16 @@ class Change:
     def __bool__(self) -> bool:
         return bool(self.after or self.stops or self.starts or self.enables or self.disables or self.reload)
 
+    def touches(self, names: Names) -> bool:
+        """Whether something of this job differs."""
+        units = {*self.stops, *self.starts, *self.enables, *self.disables}
+        return bool({names.timer, names.service} & units or set(names.paths.values()) & self.after.keys())
+
     def shown(self) -> list[dict[str, str]]:
         """For --diff. Of what may hold secrets only that it differs."""
         shown = []
         for path, file in sorted(self.after.items()):
-            secret = path.startswith(str(SETTINGS))
+            secret = path.startswith((f"{SETTINGS}/", f"{STORES}/"))
             texts = (self.before.get(path), file.text if file else None)
             before, after = (
                 "" if text is None else f"(hidden, {len(text.splitlines())} lines)\n" if secret else text
@@ -148,6 +160,10 @@ class Client:
         change.reload = any(state.get("NeedDaemonReload") == "yes" for state in states.values())
         return change
 
+    def to_write_store(self, path: str, file: File) -> Change:
+        there = _text(self.place(path))
+        return Change() if there == file.text else Change({path: there}, {path: file})
+
     def _compare(self, path: str, file: File | None, names: Names, change: Change) -> None:
         there = _text(self.place(path))
         if there is not None and path.startswith(str(UNITS)):
@@ -224,9 +240,6 @@ class Client:
 
     def write_notes(self, notes: Mapping[str, Note]) -> None:
         _write(self.notes_path, File(json.dumps(show_notes(notes), indent=1, sort_keys=True) + "\n"))
-
-    def write_store(self, path: str, file: File) -> None:
-        _write(self.place(path), file)
 
 
 def read_notes(given: Mapping[str, Any]) -> dict[str, Note]:

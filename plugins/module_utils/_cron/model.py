@@ -96,7 +96,7 @@ def _read(given: Mapping[str, Any]) -> Wanted:
 
 
 def _schedule(given: Mapping[str, Any], where: str) -> Schedule | None:
-    fields = {name: str(given.get(name) or "*") if given.get(name) != 0 else "0" for name in FIELDS}
+    fields = {name: str(given.get(name, "*")) for name in FIELDS}
     chosen = given.get("special_time")
     if not chosen:
         return parse(fields, where)

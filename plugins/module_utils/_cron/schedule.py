@@ -53,10 +53,10 @@ class Schedule:
 
 def parse(fields: Mapping[str, str], where: str) -> Schedule:
     """From cron's five fields, as Debian's cron reads them."""
-    sets = [_values(name, fields[name], where) for name in FIELDS]
+    minutes, hours, days, months, weekdays = (_values(name, fields[name], where) for name in FIELDS)
     # Cron takes a field that begins with a star, be it */2, for one that restricts nothing.
     restricted = [not fields[name].startswith("*") for name in ("day", "weekday")]
-    return Schedule(*sets, either=all(restricted))
+    return Schedule(minutes, hours, days, months, weekdays, either=all(restricted))
 
 
 def special(name: str) -> Schedule:

@@ -21,6 +21,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan im
 
 UNITS = PurePosixPath("/etc/systemd/system")
 SETTINGS = PurePosixPath("/etc/scaleout-webapp/cron")
+STORES = PurePosixPath("/etc/scaleout-webapp/cron-store")
 STAMPS = PurePosixPath("/var/lib/systemd/timers")
 MARK = re.compile(r"^\[X-Scaleout\]\nCronSet=(?P<set>.+)\nJob=(?P<job>.+)\nStrategy=(?P<strategy>.+)$", re.MULTILINE)
 HEADER = "# Of scaleout.webapp.singleton_cron, which replaces or removes this file.\n"
@@ -67,6 +68,15 @@ class Names:
     def stamp(self) -> str:
         """Where systemd notes when a timer that catches up was last due."""
         return str(STAMPS / f"stamp-{self.timer}")
+
+
+def store_path(name: str) -> str:
+    """The file of a set that tells guards where they meet."""
+    return str(STORES / f"{name}.json")
+
+
+def store_file(url: str) -> File:
+    return File(json.dumps({"url": url}) + "\n", secret=True)
 
 
 def files(job: Wanted, names: Names, host: str, zone: str, guard: str, store: Store) -> dict[str, File]:
