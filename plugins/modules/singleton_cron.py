@@ -162,6 +162,10 @@ options:
     description: Seconds that the clock of a host may differ from that of the store. A guard on a host with more starts nothing, and fails.
     type: int
     default: 90
+  lease_seconds:
+    description: Seconds without a sign of life after which the other guards take a host for dead.
+    type: int
+    default: 20
   history_days:
     description: Days for which runs are remembered in the store.
     type: int
@@ -282,7 +286,13 @@ class Turn:
         self.check = check
         self.phase = params["phase"]
         self.jobs = read_jobs(params["jobs"])
-        self.store = Store(store_path(params["name"]), params["max_skew"], params["store_wait"], params["history_days"])
+        self.store = Store(
+            store_path(params["name"]),
+            params["max_skew"],
+            params["store_wait"],
+            params["history_days"],
+            params["lease_seconds"],
+        )
         self.diff: list[dict[str, str]] = []
         self.written: list[str] = []
         self.changed = False
@@ -425,6 +435,7 @@ def main() -> None:
             "store_wait": {"type": "int", "default": 60},
             "max_skew": {"type": "int", "default": 90},
             "history_days": {"type": "int", "default": 30},
+            "lease_seconds": {"type": "int", "default": 20},
             "guard": {"type": "path", "default": "/usr/local/lib/scaleout-webapp/cron-guard"},
         },
         supports_check_mode=True,

@@ -51,6 +51,7 @@ class Store:
     max_skew: int = 90
     wait: int = 60
     history_days: int = 30
+    lease_seconds: int = 20
 
 
 def read_jobs(given: Sequence[Mapping[str, Any]]) -> list[Wanted]:

@@ -87,7 +87,7 @@ def files(job: Wanted, names: Names, host: str, zone: str, guard: str, store: St
     if schedule:
         found[paths["timer"]] = File(_timer(job, names, schedule, zone))
     if job.strategy == "lease" and schedule:
-        found[paths["guard"]] = File(_settings(job, names, schedule, zone, store), secret=True)
+        found[paths["guard"]] = File(_settings(job, names, host, schedule, zone, store), secret=True)
     elif job.env:
         lines = [f"{name}={_in_quotes(value, '`$')}\n" for name, value in sorted(job.env.items())]
         found[paths["env"]] = File("".join(lines), secret=True)
@@ -112,6 +112,8 @@ def _service(job: Wanted, names: Names, guard: str) -> str:
         lines.append(f"ExecStart={guard} run {names.paths['guard']}")
         # The guard stops the job at its limit, and is given time to say so.
         lines.append("TimeoutStopSec=30")
+        # Killed, it looks again: whether it had come to start the job stands on the disk.
+        lines += ["Restart=on-abnormal", "RestartSec=1"]
     else:
         lines += [f"User={job.user}", "WorkingDirectory=-~"]
         if job.env:
@@ -133,10 +135,11 @@ def _timer(job: Wanted, names: Names, schedule: Schedule, zone: str) -> str:
     return "\n".join(lines) + "\n" + _mark(job, names)
 
 
-def _settings(job: Wanted, names: Names, schedule: Schedule, zone: str, store: Store) -> str:
+def _settings(job: Wanted, names: Names, host: str, schedule: Schedule, zone: str, store: Store) -> str:
     content = {
         "set": names.set,
         "id": job.id,
+        "node": host,
         "command": job.command,
         "user": job.user,
         "env": dict(job.env),
@@ -148,6 +151,7 @@ def _settings(job: Wanted, names: Names, schedule: Schedule, zone: str, store: S
         "max_skew": store.max_skew,
         "store_wait": store.wait,
         "history_days": store.history_days,
+        "lease_seconds": store.lease_seconds,
     }
     return json.dumps(content, indent=1, sort_keys=True) + "\n"
 

@@ -1,0 +1,415 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who starts a fire. No fire is left unstarted while a host and the store live, none is started twice.
+
+A guard takes a fire by the first record of its key, or by the next revision of one that is free. Only with the store's
+word for it, given for good, it starts the job. The others stay until they hear that the job runs: should the one that
+took it die before, they say so. That host knows from its own disk whether it had come to start the job, and gives the
+fire back if not. What ran half-way is lost, and is taken by another host only with `retry`.
+
+Clocks decide nothing here. A fire is the time of the schedule, not of a clock, and a record is dead when it did not
+change for as long as the one who looks counts by itself, while the store answered.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cron_guard import fires
+from cron_guard.process import Attempt, Outcome, Process, remains
+from cron_guard.records import (
+    FINISHED,
+    FREE,
+    LOST,
+    OPEN,
+    RUNNING,
+    SKIPPED,
+    TAKEN,
+    Record,
+    Store,
+    StoreDown,
+    StoreRefused,
+)
+
+# Beyond the bound of clocks: what asking the store takes, and what it says in whole seconds.
+SLACK = 1.0
+FENCED = 0.6
+EXIT_CLOCK, EXIT_STORE, EXIT_SETTINGS, EXIT_STOPPED = 75, 69, 78, 143
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A job as the module wrote it for the guard."""
+
+    set: str
+    id: str
+    command: str
+    schedule: Mapping[str, Any]
+    store: str
+    store_failure: str
+    node: str
+    user: str = "root"
+    env: Mapping[str, str] = field(default_factory=dict)
+    time_limit: float = 0
+    retry: bool = False
+    max_skew: float = 90
+    store_wait: float = 60
+    history_days: int = 30
+    lease_seconds: float = 20
+    state_path: str = "/var/lib/scaleout-webapp/cron-guard"
+
+    @property
+    def job(self) -> str:
+        return f"{self.set}/{self.id}"
+
+
+class StoreGone(Exception):
+    """It did not answer for as long as a guard waits."""
+
+
+class WrongClock(Exception):
+    """This host's clock cannot be trusted."""
+
+
+def say(text: str) -> None:
+    print(f"cron-guard: {text}", flush=True)
+
+
+class Guard:
+    """One start of the program for one job."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self.writer = f"{settings.node}:{os.getpid()}:{random.SystemRandom().getrandbits(64):016x}"
+        self.attempts = 0
+        # Prepared and not started, by token: a record that names one of them is this guard's to start.
+        self.unstarted: dict[str, Attempt] = {}
+        self.stopping = False
+        self.busy = False
+        self.answered_since = time.monotonic()
+        self.poll = settings.lease_seconds / 20
+        self.folder = Path(settings.state_path)
+
+    def patiently(self, ask: Callable[[], T], seconds: float | None = None) -> T:
+        """Ask the store until it answers."""
+        deadline = time.monotonic() + (self.settings.store_wait if seconds is None else seconds)
+        while True:
+            try:
+                found = ask()
+            except StoreDown as error:
+                # While it did not answer nobody could say that he lives.
+                self.answered_since = float("inf")
+                if time.monotonic() > deadline:
+                    raise StoreGone(str(error)) from None
+            else:
+                self.answered_since = min(self.answered_since, time.monotonic())
+                return found
+            self.pause()
+
+    def known(self, fire: str) -> Record | None:
+        return self.patiently(lambda: self.store.get(self.settings.job, fire))
+
+    def pause(self) -> None:
+        time.sleep(self.poll * random.uniform(0.5, 1.5))
+
+    def stop(self, _number: int, _frame: object) -> None:
+        """Asked to end: at once, or by way of the job."""
+        self.stopping = True
+        if not self.busy:
+            raise SystemExit(EXIT_STOPPED)
+
+    # Before a fire
+
+    def see_clock(self, fire: str | None) -> None:
+        """The store's clock is the one that all hosts share."""
+
+        def differs() -> float:
+            asked = time.time()
+            theirs = self.store.check()
+            answered = time.time()
+            return max(asked - theirs, theirs - answered, 0.0)
+
+        bound = self.settings.max_skew + SLACK
+        off = self.patiently(differs)
+        if off > bound:
+            raise WrongClock(
+                f"this host's clock is {off:.0f} s off the store's, more than {self.settings.max_skew:g} s"
+            )
+        if fire is None:
+            return
+        now = datetime.now(timezone.utc)
+        at = fires.read(fire)
+        if at - now > timedelta(seconds=2 * bound):
+            raise WrongClock(f"{fire} is yet to come")
+        if now - at > timedelta(days=self.settings.history_days):
+            raise WrongClock(f"nobody remembers {fire} any more")
+
+    def recover(self) -> None:
+        """Say of what dead guards of this host left whether it was started."""
+        for left in remains(self.folder, self.settings.job):
+            record = self.known(left.attempt.fire)
+            if record and record.token == left.attempt.token and record.state in (*OPEN, LOST):
+                self._settle(record, left.begun, left.outcome)
+                if left.begun is False:
+                    left.attempt.forget()
+                    self.attend(record.fire)
+                    continue
+            left.attempt.forget()
+
+    def _settle(self, record: Record, begun: bool | None, outcome: Mapping[str, Any] | None) -> None:
+        if outcome:
+            self._swap(record, state=FINISHED, **outcome)
+        elif begun is False:
+            say(f"{record.fire} was taken by {record.node}, which died before it started it")
+            self._swap(record, state=FREE, why=f"{record.node} died before it started the job")
+        elif record.state != LOST:
+            self._give_up(record)
+
+    def blocked(self, fire: str) -> str:
+        """Whether an earlier fire still runs; a dead one is given up."""
+        for record in self.patiently(lambda: self.store.runs(self.settings.job)):
+            if record.fire < fire and (record.state in OPEN or record.state == FREE):
+                last = self._follow(record)
+                if last and last.state in OPEN and last.revision != record.revision:
+                    return f"the one of {record.fire} still runs on {last.node}"
+                if last and (last.state == FREE or (last.state in OPEN and self.settings.retry)):
+                    self.attend(last.fire)
+                elif last and last.state in OPEN:
+                    self._give_up(last)
+        return ""
+
+    def _follow(self, record: Record) -> Record | None:
+        """The record when it has changed, or has not for as long as a lease holds."""
+        began = time.monotonic()
+        last: Record | None = record
+        while last and last.revision == record.revision and last.state in OPEN:
+            if time.monotonic() - max(began, self.answered_since) > self.settings.lease_seconds:
+                break
+            self.pause()
+            last = self.known(record.fire)
+        return last
+
+    # A fire
+
+    def fire(self, fire: str) -> int:
+        """The exit code of the job if it was started here, else 0."""
+        try:
+            self.see_clock(fire)
+            self.recover()
+            why = self.blocked(fire)
+            return self.attend(fire, skip=why)
+        except StoreGone as error:
+            if self.settings.store_failure == "run":
+                say(f"the store does not answer ({error}), so the job is started without asking")
+                return self._run_alone(fire)
+            say(f"the store does not answer ({error}), so the job is not started")
+            return EXIT_STORE
+
+    def attend(self, fire: str, skip: str = "") -> int:
+        """Take it, or see that somebody has started it."""
+        code = self._create(fire, skip)
+        revision, since = 0, time.monotonic()
+        while code is None:
+            record = self.known(fire)
+            if record is None:
+                code = self._create(fire, skip)
+                continue
+            if record.revision != revision:
+                revision, since = record.revision, time.monotonic()
+            dead = time.monotonic() - max(since, self.answered_since) > self.settings.lease_seconds
+            # An answer that said so was lost, and then perhaps the patience of the others.
+            unstarted = record.token in self.unstarted and record.state in (TAKEN, LOST)
+            again = self.settings.retry and (dead or record.state == LOST) and record.state in (*OPEN, LOST)
+            if record.state == FREE or unstarted or again:
+                code = self._take(record)
+            elif record.state in (FINISHED, SKIPPED, LOST) or (record.state == RUNNING and not self.settings.retry):
+                say(f"{fire} is with {record.node}, {record.state}")
+                code = 0
+            elif dead:
+                self._give_up(record)
+            else:
+                self.pause()
+        for token in [token for token, attempt in self.unstarted.items() if attempt.fire == fire]:
+            self.unstarted.pop(token).forget()
+        return code
+
+    def _create(self, fire: str, skip: str) -> int | None:
+        """The exit code where this is settled by being the first, else nothing."""
+        first = self._record(fire, SKIPPED if skip else TAKEN, why=skip)
+        if not skip:
+            self._prepare(first)
+        taken = time.monotonic()
+        if not self.patiently(lambda: self.store.create(first)):
+            return None
+        if skip:
+            say(f"{fire} is skipped, {skip}")
+            return 0
+        return self._start(first, taken)
+
+    def _record(self, fire: str, state: str, **more: Any) -> Record:
+        return Record(self.settings.job, fire, state, self._token(), self.settings.node, self.writer, **more)
+
+    def _token(self) -> str:
+        """Another one for each attempt."""
+        self.attempts += 1
+        return f"{self.writer}:{self.attempts}"
+
+    def _prepare(self, record: Record) -> None:
+        attempt = Attempt(self.folder, record.job, record.fire, record.token)
+        attempt.prepare()
+        self.unstarted[record.token] = attempt
+
+    def _take(self, found: Record) -> int | None:
+        """The job's exit code, or nothing if somebody else has taken it."""
+        died = found.state != FREE and found.token not in self.unstarted
+        record = replace(
+            self._record(found.fire, TAKEN),
+            revision=found.revision + 1,
+            attempt=found.attempt + (1 if died else 0),
+            why=f"{found.node} died half-way" if died else "",
+        )
+        self._prepare(record)
+        taken = time.monotonic()
+        if not self.patiently(lambda: self.store.swap(record)):
+            return None
+        say(f"{found.fire} was with {found.node}, {found.state}, and is started here")
+        return self._start(record, taken)
+
+    def _give_up(self, record: Record) -> None:
+        say(f"{record.fire} is lost: {record.node} died when it had taken it")
+        self._swap(record, state=LOST, why=f"{record.node} died half-way")
+
+    def _swap(self, record: Record, **changes: Any) -> Record | None:
+        """The record with these changes, or nothing if somebody else has changed it."""
+        after = replace(record, revision=record.revision + 1, writer=self.writer, **changes)
+        return after if self.patiently(lambda: self.store.swap(after)) else None
+
+    # A job that runs here
+
+    def _start(self, record: Record, taken: float) -> int | None:
+        if self.settings.retry and time.monotonic() - taken > FENCED * self.settings.lease_seconds:
+            # Others may have started it meanwhile.
+            return None
+        attempt = self.unstarted.pop(record.token)
+        self.busy = True
+        process = Process(self.settings.command, self.settings.user, self.settings.env, attempt)
+        problem = process.wait_for_start()
+        started = fires.show(datetime.now(timezone.utc))
+        lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
+        with lease:
+            outcome = process.watch(self.settings.time_limit, lease.stop)
+        self.busy = False
+        result = {
+            "seconds": outcome.seconds,
+            "exit_code": outcome.exit_code,
+            "timed_out": outcome.timed_out,
+            "tail": problem or outcome.tail,
+            "started": started,
+            "why": outcome.stopped,
+        }
+        attempt.note_end(result)
+        if outcome.stopped:
+            say(f"{record.fire} was stopped: {outcome.stopped}")
+        elif outcome.timed_out:
+            say(f"{record.fire} was stopped after {self.settings.time_limit:g} s")
+        self._finish(lease, result)
+        attempt.forget()
+        return outcome.exit_code if outcome.exit_code >= 0 else 128 - outcome.exit_code
+
+    def _finish(self, lease: Lease, result: Mapping[str, Any]) -> None:
+        last: Record | None = lease.record
+        while last and last.token == lease.record.token:
+            if self._swap(last, state=FINISHED, **result):
+                oldest = fires.show(fires.read(last.fire) - timedelta(days=self.settings.history_days))
+                self._forget(oldest)
+                return
+            # Somebody took it for lost, which it is not.
+            last = self.known(lease.record.fire)
+
+    def _forget(self, oldest: str) -> None:
+        self.patiently(lambda: self.store.forget(self.settings.job, oldest))
+
+    def why_stop(self) -> str:
+        return "this host was told to" if self.stopping else ""
+
+    def _run_alone(self, fire: str) -> int:
+        record = self._record(fire, TAKEN)
+        self._prepare(record)
+        attempt = self.unstarted.pop(record.token)
+        self.busy = True
+        process = Process(self.settings.command, self.settings.user, self.settings.env, attempt)
+        problem = process.wait_for_start()
+        if problem:
+            say(problem)
+        outcome: Outcome = process.watch(self.settings.time_limit, self.why_stop)
+        self.busy = False
+        attempt.forget()
+        return outcome.exit_code if outcome.exit_code >= 0 else 128 - outcome.exit_code
+
+
+class Lease:
+    """Tells the store that the job runs, again and again, as long as it does."""
+
+    def __init__(self, guard: Guard, record: Record, taken: float) -> None:
+        self.guard = guard
+        self.record = record
+        self.renewed = taken
+        self.taken_over = False
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._renew, daemon=True)
+
+    def __enter__(self) -> Lease:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.over.set()
+        # A store that hangs answers within its own time limits.
+        self.thread.join()
+
+    def stop(self) -> str:
+        """Why the job has to end: another host may start it."""
+        if self.guard.stopping or not self.guard.settings.retry:
+            return self.guard.why_stop()
+        if self.taken_over:
+            return "another host has taken it over"
+        if time.monotonic() - self.renewed > FENCED * self.guard.settings.lease_seconds:
+            return "the store does not answer, and another host may take it over"
+        return ""
+
+    def _renew(self) -> None:
+        wait = 0.0
+        while not self.over.wait(wait):
+            wait = self.guard.settings.lease_seconds / 5
+            asked = time.monotonic()
+            after = replace(self.record, revision=self.record.revision + 1, writer=self.guard.writer)
+            try:
+                if self.guard.store.swap(after):
+                    self.record, self.renewed = after, asked
+                    continue
+                found = self.guard.store.get(after.job, after.fire)
+            except StoreDown:
+                continue
+            if found and found.token == self.record.token:
+                # It was taken for lost, or an answer was: the next revision is right.
+                self.record = replace(self.record, revision=found.revision)
+                wait = 0.0
+            else:
+                self.taken_over = True
+                return
+
+
+def refused(error: StoreRefused) -> int:
+    say(f"the store is refused: {error}")
+    return EXIT_SETTINGS
