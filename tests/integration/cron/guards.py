@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real stores on loopback, and hosts that run the guard as processes with clocks of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.integration.mongodb.mongods import DISTRIBUTION_PYTHON, Mongod, mongod_program
+from tests.support.playbook import kill
+from tests.support.ports import free_port
+
+FILES = Path(__file__).parents[3] / "roles" / "singleton_cron" / "files"
+FAKETIME = "libfaketime.so.1"
+EVERY_MINUTE = {
+    "minutes": list(range(60)),
+    "hours": list(range(24)),
+    "days": list(range(1, 32)),
+    "months": list(range(1, 13)),
+    "weekdays": list(range(7)),
+    "either": False,
+    "zone": "UTC",
+}
+
+
+class MongoSet:
+    """A replica set of one member: what is acknowledged by its majority survives its death."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = Mongod(mongod_program(), folder)
+        self.server.start()
+        address = f"127.0.0.1:{self.server.port}"
+        self.server.ask("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": address}]})
+        self.url = f"mongodb://{address}/cron?replicaSet=rs0"
+        self._wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 30
+        while not self.server.hello()["isWritablePrimary"]:
+            assert time.monotonic() < deadline, "the set has no primary"
+            time.sleep(0.1)
+
+    def restart(self, down: float) -> None:
+        self.server.stop()
+        time.sleep(down)
+        self.server.start()
+        self._wait()
+
+    def stop(self) -> None:
+        self.server.stop()
+
+
+class RedisServer:
+    """A redis-server, with an append-only file unless it is told otherwise."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self.port = free_port()
+        self.options = options or ("--appendonly", "yes")
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--dir", str(self.folder), "--save", "", *self.options]
+        self.process = subprocess.Popen([*command, "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while subprocess.run(["redis-cli", "-p", str(self.port), "ping"], capture_output=True).stdout != b"PONG\n":
+            assert time.monotonic() < deadline, "redis-server did not start"
+            time.sleep(0.05)
+
+    def restart(self, down: float) -> None:
+        self.stop()
+        time.sleep(down)
+        self.start()
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@dataclass
+class Node:
+    """A host: its files, and a clock that differs by so many seconds."""
+
+    name: str
+    folder: Path
+    url: str
+    skew: float = 0
+    begun: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.state = self.folder / self.name / "state"
+        self.state.mkdir(parents=True)
+        self.store_file = self.folder / self.name / "store.json"
+        self.store_file.write_text(json.dumps({"url": self.url}))
+        self.store_file.chmod(0o600)
+
+    def settings(self, job: str, command: str, **more: Any) -> Path:
+        path = self.folder / self.name / f"{job}.json"
+        usual = {"store_failure": "skip", "store_wait": 30, "lease_seconds": 2, "schedule": EVERY_MINUTE}
+        given = {"set": "test", "id": job, "node": self.name, "command": command, "store": str(self.store_file)}
+        path.write_text(json.dumps({**usual, **given, "state_path": str(self.state), **more}))
+        return path
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        library = next(Path("/usr/lib").glob(f"*/faketime/{FAKETIME}"))
+        clock = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME": f"{self.skew:+g}s",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": str(Path(__file__).parent / "clock"),
+        }
+        return subprocess.Popen(
+            [DISTRIBUTION_PYTHON, str(FILES / "cron-guard"), *arguments],
+            env={**os.environ, **(clock if self.skew else {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, timeout: float = 120) -> tuple[int, str]:
+        process = self.start(*arguments)
+        try:
+            said, _none = process.communicate(timeout=timeout)
+        finally:
+            kill(process)
+        return process.returncode, said
+
+    def die(self, process: subprocess.Popen[str]) -> None:
+        """The guard and its job at once. Which jobs had been started is read before anybody may forget it."""
+        kill(process)
+        for path in self.state.glob("*.begun"):
+            said = json.loads(path.read_text())
+            self.begun.add((said["job"], said["fire"]))
+
+    def history(self, settings: Path) -> list[dict[str, Any]]:
+        code, said = self.run("history", str(settings), "--json", "--count", "100000")
+        assert code == 0, said
+        [runs] = json.loads(said).values()
+        return list(runs)
