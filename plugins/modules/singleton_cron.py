@@ -243,7 +243,7 @@ last:
 
 import pwd
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client import (
@@ -259,6 +259,8 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._errors import Sca
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan import owners
 
 ZONES = Path("/usr/share/zoneinfo")
+REFUSED = 78
+Ask = Callable[[list], tuple]  # Python 3.8 evaluates this line: no list[str] here.
 FIELD = {"type": "str", "default": "*"}
 
 
@@ -280,9 +282,11 @@ def see_that_it_can_run(wanted: list[Wanted], params: dict[str, Any]) -> None:
 class Turn:
     """One call of the module."""
 
-    def __init__(self, params: dict[str, Any], client: Client, check: bool) -> None:
+    def __init__(self, params: dict[str, Any], client: Client, ask: Ask, check: bool) -> None:
         self.params = params
         self.client = client
+        self.ask = ask
+        self.warnings: list[str] = []
         self.check = check
         self.phase = params["phase"]
         self.jobs = read_jobs(params["jobs"])
@@ -367,13 +371,21 @@ class Turn:
         self.apply(change)
 
     def write_store(self, wanted: list[Wanted]) -> None:
-        """Before the jobs that need it. One that cannot keep the promise is refused before it is written."""
+        """Before the jobs that need it, which are not written where it cannot keep the promise."""
         guarded = [job.id for job in wanted if job.strategy == "lease"]
         if not guarded:
             return
         if not self.params["store_url"]:
             raise ScaleoutError(f"{guarded[0]} needs a store for its leases", "store_url", "set it")
         self.apply(self.client.to_write_store(self.store.path, store_file(self.params["store_url"])))
+        if not self.check:
+            code, said = self.ask([self.params["guard"], "check", self.store.path])
+            if code == REFUSED:
+                raise ScaleoutError(
+                    said.strip(), "store_url", f"{guarded[0]} needs one that remembers who started what"
+                )
+            if code:
+                self.warnings.append(said.strip())
 
     def note(self, given: dict[str, Any], there: dict[str, Any]) -> None:
         self.client.check_turns(given)
@@ -447,12 +459,19 @@ def main() -> None:
             raise ScaleoutError(err.strip() or f"ended with {code}", " ".join(argv))
         return str(out)
 
+    def ask(argv: list[str]) -> tuple[int, str]:
+        code, out, err = module.run_command(argv)
+        return code, out + err
+
     try:
-        result = Turn(module.params, Client(module.params["name"], run), module.check_mode).result()
+        turn = Turn(module.params, Client(module.params["name"], run), ask, module.check_mode)
+        result = turn.result()
     except ScaleoutError as error:
         module.fail_json(msg=str(error), **error.data())
     except OSError as error:
         module.fail_json(msg=f"cannot look at the jobs of this host, or change them: {error}")
+    for warning in turn.warnings:
+        module.warn(warning)
     module.exit_json(**result)
 
 
