@@ -1,0 +1,261 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs as files and units of a host: what is written, in which order, and what is left alone."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.scaleout.webapp.plugins.filter.cron_placement import cron_placement
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client import Client, last_runs, show_notes
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import Store, Wanted, read_jobs
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import Names, files, store_file
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import Note
+
+JOB: dict[str, Any] = {"id": "cleanup", "minute": "17", "job": "bin/cleanup", "candidates": ["a", "b"]}
+TIMER, SERVICE = "scaleout-cron-webapp.cleanup.timer", "scaleout-cron-webapp.cleanup.service"
+STORE = Store("/etc/scaleout-webapp/cron-store/webapp.json")
+
+
+class Host:
+    """A folder in place of /; answers systemctl from what it was told to do."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.calls: list[str] = []
+        self.enabled: set[str] = set()
+        self.active: set[str] = set()
+        self.stale: set[str] = set()
+        self.client = Client("webapp", self.run, root)
+        self.units = root / "etc/systemd/system"
+
+    def run(self, argv: list[str]) -> str:
+        if argv[1] == "show":
+            return "\n".join(self.show(unit) for unit in argv[4:])
+        self.calls.append(" ".join(argv[1:]))
+        for unit in argv[2:]:
+            target, there = (self.enabled, "enable") if argv[1].endswith("able") else (self.active, "start")
+            target.add(unit) if argv[1] == there else target.discard(unit)
+        return ""
+
+    def show(self, unit: str) -> str:
+        return (
+            f"Id={unit}\nActiveState={'active' if unit in self.active else 'inactive'}\n"
+            f"UnitFileState={'enabled' if unit in self.enabled else 'disabled'}\n"
+            f"NeedDaemonReload={'yes' if unit in self.stale else 'no'}\n"
+        )
+
+    def write(self, **changes: Any) -> bool:
+        [job] = read_jobs([{**JOB, **changes}])
+        names = Names("webapp", job.id)
+        change = self.client.to_write({job.id: (job, files(job, names, "a", "UTC", "/guard", STORE))})
+        if change:
+            self.client.apply(change)
+        return bool(change)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def test_a_job_is_written_once(host: Host) -> None:
+    assert host.write()
+    assert host.calls == ["daemon-reload", f"enable {TIMER}", f"start {TIMER}"]
+    assert host.client.shown() == {"cleanup": "single"}
+    assert not host.write()
+
+
+def test_a_new_schedule_stops_the_timer_first_and_forgets_when_it_was_due(host: Host) -> None:
+    host.write(catch_up=True)
+    stamp = host.root / f"var/lib/systemd/timers/stamp-{TIMER}"
+    stamp.parent.mkdir(parents=True)
+    stamp.touch()
+    host.calls.clear()
+    assert host.write(catch_up=True, minute="18")
+    assert host.calls == [f"stop {TIMER}", "daemon-reload", f"start {TIMER}"]
+    assert not stamp.exists()
+
+
+def test_another_user_leaves_the_timer_alone(host: Host) -> None:
+    host.write()
+    host.calls.clear()
+    assert host.write(user="nobody")
+    assert host.calls == ["daemon-reload"]
+
+
+def test_what_an_interrupted_run_left_is_done(host: Host) -> None:
+    host.write()
+    host.stale.add(SERVICE)
+    host.active.clear()
+    host.calls.clear()
+    assert host.write()
+    assert host.calls == ["daemon-reload", f"start {TIMER}"]
+
+
+def test_suspended_and_resumed(host: Host) -> None:
+    host.write()
+    host.calls.clear()
+    assert host.write(state="suspended")
+    assert host.calls == [f"stop {TIMER}", f"disable {TIMER}"]
+    assert not host.write(state="suspended")
+    assert host.write()
+    assert (host.enabled, host.active) == ({TIMER}, {TIMER})
+
+
+def test_removed_with_all_that_belongs_to_it_and_nothing_else(host: Host) -> None:
+    host.write(env={"A": "1"})
+    host.write(id="other")
+    foreign = host.units / "scaleout-cron-webapp.mine.timer"
+    foreign.write_text("[Timer]\nOnCalendar=daily\n")
+    host.calls.clear()
+    host.client.apply(host.client.to_remove(["cleanup"]))
+    assert host.calls == [f"stop {TIMER}", f"disable {TIMER}", "daemon-reload"]
+    assert host.client.shown() == {"other": "single"}
+    assert not list(host.root.rglob("*cleanup*"))
+    assert foreign.exists()
+
+
+def test_a_unit_of_somebody_else_is_not_replaced(host: Host) -> None:
+    host.units.mkdir(parents=True)
+    (host.units / TIMER).write_text("[Timer]\nOnCalendar=daily\n")
+    with pytest.raises(ScaleoutError, match="this unit was not written for this job"):
+        host.write()
+    assert host.calls == []
+
+
+def test_a_schedule_becomes_the_start_of_the_host(host: Host) -> None:
+    host.write()
+    host.calls.clear()
+    assert host.write(minute="*", special_time="reboot")
+    assert host.calls == [f"stop {TIMER}", f"disable {TIMER}", "daemon-reload", f"enable {SERVICE}"]
+    assert not (host.units / TIMER).exists()
+    assert not host.write(minute="*", special_time="reboot")
+
+
+def test_secrets_are_for_root_alone_and_in_no_difference(host: Host) -> None:
+    [job] = read_jobs([{**JOB, "secret_env": {"TOKEN": 'opaque"$`\\'}}])
+    change = host.client.to_write({"cleanup": (job, files(job, Names("webapp", "cleanup"), "a", "UTC", "/g", STORE))})
+    store = host.client.to_write_store(STORE.path, store_file("redis://cron:opaque@h1/0"))
+    assert "opaque" not in json.dumps([change.shown(), store.shown()])
+    host.client.apply(change)
+    host.client.apply(store)
+    env = host.root / "etc/scaleout-webapp/cron/webapp.cleanup.env"
+    assert env.read_text() == 'TOKEN="opaque\\"\\$\\`\\\\"\n'
+    for path in (env, host.root / STORE.path.lstrip("/")):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_another_run_that_has_moved_a_job_is_noticed(host: Host) -> None:
+    mine, theirs = {"cleanup": Note(7, holders=("a",))}, {"cleanup": Note(8, holders=("b",))}
+    host.client.write_notes(theirs)
+    with pytest.raises(ScaleoutError, match="another run has moved the job cleanup"):
+        host.client.check_turns(mine)
+    host.client.check_turns(theirs)
+    assert host.client.notes() == theirs
+
+
+def test_units_are_what_systemd_takes(tmp_path: Path) -> None:
+    """Asked of the real one."""
+    jobs = read_jobs(
+        [
+            {**JOB, "job": "echo \"100%\" $HOME \\ 'x'", "time_limit": 60, "weekday": "mon", "day": "13"},
+            {**JOB, "id": "leased", "strategy": "lease", "store_failure": "run", "catch_up": True},
+            {"id": "boot", "special_time": "reboot", "job": "true", "candidates": ["a"]},
+        ]
+    )
+    paths = []
+    for job in jobs:
+        for path, file in files(job, Names("webapp", job.id), "a", "Europe/Zurich", "/bin/true", STORE).items():
+            if path.startswith("/etc/systemd"):
+                paths.append(tmp_path / Path(path).name)
+                paths[-1].write_text(file.text)
+    done = subprocess.run(["systemd-analyze", "verify", *map(str, paths)], capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "scaleout-cron" in line] == []
+    assert 'ExecStart=/bin/sh -c "echo \\"100%%\\" $$HOME \\\\ \'x\'"' in paths[0].read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"id": "Clean up"}, "its id cannot be used"),
+        ({"job": ""}, "it has no command"),
+        ({"job": "a\nb"}, "its command has more than one line"),
+        ({"candidates": []}, "no host may run it"),
+        ({"strategy": "staggered", "owner": "a"}, "a job of strategy staggered has no owner"),
+        ({"env": {"A-B": 1}}, "no names of variables: A-B"),
+        ({"strategy": "lease"}, "it does not say what to do when the store is down"),
+        (
+            {"minute": "*", "special_time": "reboot", "strategy": "lease", "store_failure": "skip"},
+            "no lease can be taken",
+        ),
+        ({"special_time": "daily"}, "special_time is daily, and there are fields of a schedule too"),
+        ({"retry": True}, "only a job of strategy lease"),
+        ({"user": "a b"}, "no name of a user"),
+    ],
+)
+def test_what_is_wrong_with_a_job(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ScaleoutError, match=said):
+        read_jobs([{**JOB, **change}])
+
+
+def test_two_jobs_of_one_id() -> None:
+    with pytest.raises(ScaleoutError, match="two jobs have the id cleanup"):
+        read_jobs([JOB, JOB])
+
+
+def test_the_last_run() -> None:
+    said = {
+        SERVICE: {
+            "ActiveState": "failed",
+            "Result": "exit-code",
+            "ExecMainStatus": "3",
+            "ExecMainStartTimestamp": "@1767225600",
+            "ExecMainExitTimestamp": "@1767225613",
+        },
+        TIMER: {"NextElapseUSecRealtime": "@1767312000"},
+    }
+    assert last_runs(said, ["cleanup", "never"], "webapp") == {
+        "cleanup": {
+            "running": False,
+            "started": 1767225600,
+            "ended": 1767225613,
+            "exit_code": 3,
+            "result": "exit-code",
+            "next": 1767312000,
+        },
+        "never": {"running": False, "started": None, "ended": None, "exit_code": None, "result": None, "next": None},
+    }
+
+
+def test_the_filter_places_what_the_hosts_report() -> None:
+    nothing: dict[str, Any] = {"shows": {}, "notes": {}}
+    found = cron_placement([JOB], {"a": nothing, "b": nothing})
+    [owner] = [host for host, jobs in found["writes"].items() if jobs]
+    assert found["notes"]["cleanup"]["holders"] == [owner]
+    again = cron_placement(
+        [JOB],
+        {host: {"shows": {"cleanup": "single"} if host == owner else {}, "notes": found["notes"]} for host in "ab"},
+    )
+    assert again == found
+    assert show_notes({}) == {}
+
+
+def test_staggered_hosts_have_other_minutes() -> None:
+    [job] = read_jobs([{**JOB, "strategy": "staggered"}])
+    timers = {
+        files(job, Names("webapp", "cleanup"), host, "UTC", "", STORE)[f"/etc/systemd/system/{TIMER}"] for host in "ab"
+    }
+    assert sorted(line for timer in timers for line in timer.text.splitlines() if "OnCalendar" in line) == [
+        "OnCalendar=*-*-* *:17:00 UTC",
+        "OnCalendar=*-*-* *:47:00 UTC",
+    ]
+    assert isinstance(job, Wanted)
