@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard as a program: what it records, when it stops a job, and what it refuses. Real stores, real processes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer
+from tests.integration.mongodb.mongods import Mongod, mongod_program
+from tests.support.ports import free_port
+
+
+def minutes_ago(count: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(time.time() - 60 * count))
+
+
+FIRE, NEXT = minutes_ago(30), minutes_ago(29)
+
+
+def wait_for(path: Path, text: str = "") -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists() or text not in path.read_text():
+        assert time.monotonic() < deadline, f"{path} did not come"
+        time.sleep(0.02)
+
+
+def test_an_outcome_is_recorded_and_read_on_any_host(nodes: list[Node], tmp_path: Path) -> None:
+    job = tmp_path.name
+    command = 'for at in $(seq 30); do echo "line $at $NAME"; done; id -un >&2; exit 3'
+    first, second, _third = (node.settings(job, command, env={"NAME": "x y"}, user="nobody") for node in nodes)
+    code, said = nodes[0].run("run", str(first), "--fire", FIRE)
+    assert code == 3
+    assert said.splitlines()[0] == "line 1 x y"
+    assert nodes[1].run("run", str(second), "--fire", FIRE)[0] == 0
+    [run] = nodes[1].history(second)
+    assert (run["fire"], run["state"], run["node"], run["exit_code"]) == (FIRE, "finished", "app0", 3)
+    assert 0 < run["seconds"] < 30
+    assert run["tail"].splitlines() == [*(f"line {at} x y" for at in range(12, 31)), "nobody"]
+    assert f"{FIRE}  finished, on app0, exit code 3" in nodes[1].run("history", str(second))[1]
+    assert not list(nodes[0].state.iterdir())
+
+
+def test_an_overrunning_job_is_killed_with_all_that_it_started(nodes: list[Node], tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    command = f"sleep 300 & echo $! >> {pids}; (sleep 300; true) & echo $! >> {pids}; echo begun; wait"
+    settings = nodes[0].settings(tmp_path.name, command, time_limit=1)
+    code, said = nodes[0].run("run", str(settings), "--fire", FIRE)
+    assert code == 128 + 15
+    assert "was stopped after 1 s" in said
+    [run] = nodes[0].history(settings)
+    assert (run["timed_out"], run["exit_code"], run["tail"]) == (True, -15, "begun")
+    deadline = time.monotonic() + 5
+    for pid in pids.read_text().split():
+        while Path(f"/proc/{pid}").exists():
+            assert time.monotonic() < deadline, f"{pid} lives"
+            time.sleep(0.05)
+
+
+def test_a_job_whose_host_died_is_lost_or_tried_again(nodes: list[Node], tmp_path: Path) -> None:
+    for retry in (False, True):
+        job, marks = f"{tmp_path.name}{retry}", tmp_path / f"marks{retry}"
+        command = f'echo $$ >> {marks}; [ "$(wc -l < {marks})" = 2 ] || sleep 300'
+        first, second, third = (node.settings(job, command, retry=retry) for node in nodes)
+        dying = nodes[0].start("run", str(first), "--fire", FIRE)
+        wait_for(marks, "\n")
+        watching = nodes[1].start("run", str(second), "--fire", FIRE)
+        nodes[0].die(dying)
+        said, _none = watching.communicate(timeout=60)
+        if not retry:
+            # The next fire finds it out.
+            marks.write_text("x\n")
+            assert nodes[2].run("run", str(third), "--fire", NEXT)[0] == 0
+        runs = nodes[2].history(third)
+        found = (runs[0]["state"], runs[0]["attempt"], runs[0]["node"])
+        assert found == (("finished", 2, "app1") if retry else ("lost", 1, "app0")), said
+        assert retry or runs[1]["state"] == "finished"
+        assert len(marks.read_text().splitlines()) == 2
+
+
+def test_a_fire_is_skipped_while_the_one_before_runs(nodes: list[Node], tmp_path: Path) -> None:
+    stop = tmp_path / "stop"
+    command = f"while [ ! -e {stop} ]; do sleep 0.1; done"
+    first, second, _third = (node.settings(tmp_path.name, command) for node in nodes)
+    running = nodes[0].start("run", str(first), "--fire", FIRE)
+    deadline = time.monotonic() + 30
+    while not list(nodes[0].state.glob("*.begun")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert nodes[1].run("run", str(second), "--fire", NEXT)[0] == 0
+    stop.touch()
+    running.communicate(timeout=60)
+    before, after = nodes[1].history(second)
+    assert (before["state"], after["state"]) == ("finished", "skipped")
+    assert after["why"] == f"the one of {FIRE} still runs on app0"
+
+
+def test_asked_to_stop_it_ends_the_job_and_says_so(nodes: list[Node], tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    settings = nodes[0].settings(tmp_path.name, f"echo x > {marks}; sleep 300")
+    process = nodes[0].start("run", str(settings), "--fire", FIRE)
+    wait_for(marks, "x")
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + 15
+    [run] = nodes[0].history(settings)
+    assert (run["state"], run["why"]) == ("finished", "this host was told to")
+
+
+def test_no_secret_is_in_an_argument_or_shown(nodes: list[Node], tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    settings = nodes[0].settings(tmp_path.name, f"echo x > {marks}; sleep 2", env={"TOKEN": "opaque-token"})
+    process = nodes[0].start("run", str(settings), "--fire", FIRE)
+    wait_for(marks, "x")
+    for path in (f"/proc/{process.pid}/cmdline", f"/proc/{process.pid}/environ"):
+        assert b"opaque-token" not in Path(path).read_bytes()
+        assert nodes[0].url.encode() not in Path(path).read_bytes()
+    said, _none = process.communicate(timeout=30)
+    assert "opaque-token" not in said
+
+
+@pytest.mark.parametrize(("policy", "code", "marked"), [("skip", 69, False), ("run", 0, True)])
+def test_a_store_that_does_not_answer(tmp_path: Path, policy: str, code: int, marked: bool) -> None:
+    for scheme in ("redis", "mongodb"):
+        node = Node(f"app-{scheme}", tmp_path, f"{scheme}://127.0.0.1:{free_port()}/cron")
+        marks = tmp_path / f"marks-{scheme}"
+        settings = node.settings("job", f"echo x > {marks}", store_failure=policy, store_wait=1)
+        found, said = node.run("run", str(settings), "--fire", FIRE)
+        assert (found, marks.exists()) == (code, marked), said
+        assert "the store does not answer" in said
+
+
+def test_a_clock_beyond_the_bound_starts_nothing(store: MongoSet | RedisServer, tmp_path: Path) -> None:
+    for skew in (-200, 200):
+        node = Node(f"late{skew}", tmp_path, store.url, skew)
+        settings = node.settings(tmp_path.name, f"touch {tmp_path}/marks")
+        code, said = node.run("run", str(settings), "--fire", FIRE)
+        assert code == 75
+        assert "this host's clock is 200 s off the store's, more than 90 s, so nothing is started here" in said
+    assert not (tmp_path / "marks").exists()
+
+
+def test_stores_that_forget_are_refused(tmp_path: Path) -> None:
+    volatile = RedisServer(tmp_path / "volatile", "--appendonly", "no")
+    evicting = RedisServer(tmp_path / "evicting", "--appendonly", "yes", "--maxmemory-policy", "allkeys-lru")
+    alone = Mongod(mongod_program(), tmp_path / "alone", replica_set="")
+    alone.start()
+    try:
+        for url, why in (
+            (volatile.url, "has no append-only file, so a restart would forget"),
+            (evicting.url, "throws keys away when its memory is full (allkeys-lru)"),
+            (f"mongodb://127.0.0.1:{alone.port}/cron", "is no member of a replica set"),
+            ("memcached://127.0.0.1:11211", "Memcached forgets everything on a restart"),
+            ("mongodb://127.0.0.1:1", "the URL of the store cannot be used"),
+            ("sqlite:///x", "no store is called sqlite://"),
+        ):
+            node = Node(f"app{abs(hash(url))}", tmp_path, url)
+            code, said = node.run("check", str(node.store_file))
+            assert code == 78, said
+            assert why in said
+            marks = tmp_path / "marks"
+            settings = node.settings("job", f"touch {marks}", store_failure="run", schedule=EVERY_MINUTE)
+            assert node.run("run", str(settings), "--fire", FIRE)[0] == 78
+            assert not marks.exists(), "a refused store is not a store that is down"
+    finally:
+        for server in (volatile, evicting, alone):
+            server.stop()
+
+
+def test_old_runs_are_forgotten(nodes: list[Node], tmp_path: Path) -> None:
+    settings = nodes[0].settings(tmp_path.name, "true", history_days=1)
+    old = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(time.time() - 23 * 3600))
+    assert nodes[0].run("run", str(settings), "--fire", old)[0] == 0
+    assert [run["fire"] for run in nodes[0].history(settings)] == [old]
+    older = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(time.time() - 25 * 3600))
+    code, said = nodes[0].run("run", str(settings), "--fire", older)
+    assert (code, "nobody remembers" in said) == (75, True)
+
+
+def test_a_guard_that_was_killed_before_the_start_gives_the_fire_back(nodes: list[Node], tmp_path: Path) -> None:
+    """The moment between the store's word and the start: known to this host's disk alone."""
+    marks = tmp_path / "marks"
+    first, second, _third = (node.settings(tmp_path.name, f"echo x >> {marks}") for node in nodes)
+    for attempt in range(100):
+        process = nodes[0].start("run", str(first), "--fire", FIRE)
+        while process.poll() is None and not list(nodes[0].state.glob("*.ready")):
+            time.sleep(0.001)
+        time.sleep(0.001 * attempt)
+        nodes[0].die(process)
+        if nodes[0].history(first) or marks.exists():
+            break
+        for path in nodes[0].state.iterdir():
+            path.unlink()
+    watching, said = nodes[1].run("run", str(second), "--fire", FIRE)
+    assert watching == 0, said
+    code, said = nodes[0].run("run", str(first), "--fire", FIRE)
+    assert code == 0, said
+    assert marks.read_text() == "x\n"
