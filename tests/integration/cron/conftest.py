@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cron.guards import MongoSet, Node, RedisServer
+from tests.integration.cron.guards import MariaServer, MongoSet, Node, PostgresServer, RedisServer
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,26 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 @pytest.fixture(params=["mongo", "redis"])
 def store(request: pytest.FixtureRequest) -> MongoSet | RedisServer:
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="session")
+def maria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaServer]:
+    made = MariaServer(tmp_path_factory.mktemp("cron-maria"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    made = PostgresServer(tmp_path_factory.mktemp("cron-postgres"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(params=["mongo", "redis", "maria", "postgres"])
+def hosts_of_any(request: pytest.FixtureRequest, tmp_path: Path) -> list[Node]:
+    url = request.getfixturevalue(request.param).url
+    return [Node(f"app{at}", tmp_path, url) for at in range(3)]
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +88,65 @@ class RedisServer:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+
+class MariaServer:
+    """A MariaDB with a database for guards."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"mysql://cron:cr%40n@127.0.0.1:{self.port}/cron"
+        data = f"--datadir={folder / 'data'}"
+        made = ["mariadb-install-db", "--no-defaults", data, "--user=root", "--auth-root-authentication-method=normal"]
+        subprocess.run([*made, "--skip-test-db"], check=True, capture_output=True)
+        command = ["mariadbd", "--no-defaults", data, "--user=root", f"--port={self.port}", "--bind-address=127.0.0.1"]
+        command += [f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", f"--log-error={folder / 'log'}"]
+        self.process = subprocess.Popen(command)
+        wait_until(lambda: self.ask("SELECT 1"), "mariadbd did not start")
+        assert self.ask("CREATE DATABASE cron; GRANT ALL ON cron.* TO cron@'%' IDENTIFIED BY 'cr@n'")
+
+    def ask(self, query: str) -> bool:
+        client = ["mariadb", "--no-defaults", "-u", "root", f"--socket={self.folder / 'socket'}", "-e", query]
+        return subprocess.run(client, capture_output=True).returncode == 0
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+class PostgresServer:
+    """A PostgreSQL with a database for guards; it does not run as root."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"postgresql://cron@127.0.0.1:{self.port}/cron"
+        programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+        data = Path(tempfile.mkdtemp(prefix="cron-postgres-"))
+        shutil.chown(data, "postgres")
+        self.data = data
+        self.user = ["runuser", "-u", "postgres", "--"]
+        made = [*self.user, str(programs / "initdb"), "-D", str(data / "data"), "-U", "cron", "--auth=trust", "-N"]
+        subprocess.run(made, check=True, capture_output=True, cwd="/")
+        command = [str(programs / "postgres"), "-D", str(data / "data"), "-p", str(self.port), "-k", str(data)]
+        log = (folder / "log").open("w")
+        self.process = subprocess.Popen([*self.user, *command], cwd="/", stderr=log, text=True)
+        ask = [str(programs / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "cron", "postgres", "-c"]
+        wait_until(
+            lambda: subprocess.run([*ask, "CREATE DATABASE cron"], capture_output=True).returncode == 0,
+            "postgres did not start",
+        )
+
+    def stop(self) -> None:
+        kill(self.process)
+        shutil.rmtree(self.data)
+
+
+def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.2)
 
 
 @dataclass

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def wait_for(path: Path, text: str = "") -> None:
         time.sleep(0.02)
 
 
-def test_an_outcome_is_recorded_and_read_on_any_host(nodes: list[Node], tmp_path: Path) -> None:
+def test_an_outcome_is_recorded_and_read_on_any_host(hosts_of_any: list[Node], tmp_path: Path) -> None:
+    nodes = hosts_of_any
     job = tmp_path.name
     command = 'for at in $(seq 30); do echo "line $at $NAME"; done; id -un >&2; exit 3'
     first, second, _third = (node.settings(job, command, env={"NAME": "x y"}, user="nobody") for node in nodes)
@@ -61,7 +63,8 @@ def test_an_overrunning_job_is_killed_with_all_that_it_started(nodes: list[Node]
             time.sleep(0.05)
 
 
-def test_a_job_whose_host_died_is_lost_or_tried_again(nodes: list[Node], tmp_path: Path) -> None:
+def test_a_job_whose_host_died_is_lost_or_tried_again(hosts_of_any: list[Node], tmp_path: Path) -> None:
+    nodes = hosts_of_any
     for retry in (False, True):
         job, marks = f"{tmp_path.name}{retry}", tmp_path / f"marks{retry}"
         command = f'echo $$ >> {marks}; [ "$(wc -l < {marks})" = 2 ] || sleep 300'
@@ -140,7 +143,7 @@ def test_a_clock_beyond_the_bound_starts_nothing(store: MongoSet | RedisServer, 
         settings = node.settings(tmp_path.name, f"touch {tmp_path}/marks")
         code, said = node.run("run", str(settings), "--fire", FIRE)
         assert code == 75
-        assert "this host's clock is 200 s off the store's, more than 90 s, so nothing is started here" in said
+        assert re.search(r"clock is (199|200|201) s off the store's, more than 90 s, so nothing is started here", said)
     assert not (tmp_path / "marks").exists()
 
 
@@ -181,8 +184,8 @@ def test_old_runs_are_forgotten(nodes: list[Node], tmp_path: Path) -> None:
     assert (code, "nobody remembers" in said) == (75, True)
 
 
-def test_a_guard_that_was_killed_before_the_start_gives_the_fire_back(nodes: list[Node], tmp_path: Path) -> None:
-    """The moment between the store's word and the start: known to this host's disk alone."""
+def test_a_guard_killed_around_the_start_leaves_the_fire_to_be_started_once(nodes: list[Node], tmp_path: Path) -> None:
+    """Whether it had come to the start is known to this host's disk alone."""
     marks = tmp_path / "marks"
     first, second, _third = (node.settings(tmp_path.name, f"echo x >> {marks}") for node in nodes)
     for attempt in range(100):
