@@ -177,16 +177,19 @@ class Guard:
             self._give_up(record)
 
     def blocked(self, fire: str) -> str:
-        """Whether an earlier fire still runs; a dead one is given up."""
+        """Whether an earlier fire still runs in its own time; one that is late is waited for, a dead one given up."""
         for record in self.patiently(lambda: self.store.runs(self.settings.job)):
-            if record.fire < fire and (record.state in OPEN or record.state == FREE):
-                last = self._follow(record)
-                if last and last.state in OPEN and last.revision != record.revision:
-                    return f"the one of {record.fire} still runs on {last.node}"
-                if last and (last.state == FREE or (last.state in OPEN and self.settings.retry)):
-                    self.attend(last.fire)
-                elif last and last.state in OPEN:
-                    self._give_up(last)
+            if record.fire >= fire or record.state not in (*OPEN, FREE):
+                continue
+            last = self._follow(record)
+            while last and last.state in OPEN and last.late and last.revision != record.revision:
+                record, last = last, self._follow(last)
+            if last and last.state in OPEN and last.revision != record.revision:
+                return f"the one of {record.fire} still runs on {last.node}"
+            if last and (last.state == FREE or (last.state in OPEN and self.settings.retry)):
+                self.attend(last.fire)
+            elif last and last.state in OPEN:
+                self._give_up(last)
         return ""
 
     def _follow(self, record: Record) -> Record | None:
@@ -277,6 +280,7 @@ class Guard:
             self._record(found.fire, TAKEN),
             revision=found.revision + 1,
             attempt=found.attempt + (1 if died else 0),
+            late=True,
             why=f"{found.node} died half-way" if died else "",
         )
         self._prepare(record)

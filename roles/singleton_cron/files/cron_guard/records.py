@@ -33,6 +33,8 @@ class Record:
     writer: str
     revision: int = 1
     attempt: int = 1
+    # Started after somebody else's death: the next fire waits for it.
+    late: bool = False
     started: str = ""
     seconds: float | None = None
     exit_code: int | None = None
