@@ -21,7 +21,7 @@ from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisSer
 
 FULL = bool(os.environ.get("SCALEOUT_FULL"))
 FIRES = 1000 if FULL else 12
-LANES = 6 if FULL else 4
+LANES = 5 if FULL else 4
 SKEWS = (-90, -45, 0, 45, 90)
 # Of the hosts that are there for a fire, so many per cent die in it. One that lives through it is always left.
 DIE = 0.4
