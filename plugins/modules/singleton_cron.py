@@ -454,7 +454,8 @@ def main() -> None:
     )
 
     def run(argv: list[str]) -> str:
-        code, out, err = module.run_command(argv)
+        # Times are read as UTC, and names of days in English.
+        code, out, err = module.run_command(argv, environ_update={"TZ": "UTC", "LC_ALL": "C"})
         if code != 0:
             raise ScaleoutError(err.strip() or f"ended with {code}", " ".join(argv))
         return str(out)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable
 
@@ -273,8 +274,13 @@ def last_runs(states: Mapping[str, Mapping[str, str]], ids: Iterable[str], name:
 
 
 def _seconds(text: str) -> int | None:
-    """Of `@1767225600`, as systemctl shows times when asked to."""
-    return int(text[1:]) if text.startswith("@") and text[1:].isdecimal() else None
+    """Of `@1767225600`, as systemctl shows times when asked to, or of the text that it has for some all the same."""
+    if text.startswith("@") and text[1:].isdecimal():
+        return int(text[1:])
+    try:
+        return int(datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC").replace(tzinfo=timezone.utc).timestamp())
+    except ValueError:
+        return None
 
 
 def _text(path: Path) -> str | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan import ranked
 
 from tests.roles.conftest import RoleHosts
+from tests.support.playbook import run
 from tests.support.secrets import shown
 
 MINUTES = 30 if os.environ.get("SCALEOUT_FULL") else 2
@@ -50,6 +52,20 @@ def where(hosts: RoleHosts, job: str) -> list[str]:
     return [host for host in BOTH if job in units(hosts, host, "service")]
 
 
+def last_runs(hosts: RoleHosts, host: str) -> dict[str, Any]:
+    """What the module reads on a host."""
+    told = hosts.folder / "last.json"
+    read = {"scaleout.webapp.singleton_cron": {"host": "x", "phase": "read"}, "register": "found"}
+    keep = {
+        "ansible.builtin.copy": {"content": "{{ found.last | to_json }}", "dest": str(told)},
+        "delegate_to": "localhost",
+    }
+    playbook = hosts.folder / "last.yml"
+    playbook.write_text(json.dumps([{"hosts": host, "gather_facts": False, "tasks": [read, keep]}]))
+    assert run(playbook, inventory=hosts.inventory).code == 0
+    return dict(json.loads(told.read_text()))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def cron(hosts: RoleHosts) -> None:
     for host in BOTH:
@@ -67,6 +83,9 @@ def test_one_host_runs_it_when_it_is_due(hosts: RoleHosts) -> None:
     assert hosts.sh(OWNER, "cat /var/tmp/tick").startswith('a "b" $c 100% at ')
     assert hosts.sh(OWNER, "head -n 1 /var/tmp/tick-user") == "nobody"
     assert hosts.sh(OTHER, "cat /var/tmp/tick") == ""
+    last = last_runs(hosts, OWNER)["tick"]
+    assert (last["running"], last["exit_code"], last["result"]) == (False, 0, "success")
+    assert 0 < last["next"] - last["started"] <= 60
     files = hosts.sh(OWNER, "stat -c '%a %U' /etc/scaleout-webapp/cron /etc/scaleout-webapp/cron/webapp.tick.env")
     assert files.splitlines() == ["700 root", "600 root"]
 

@@ -221,7 +221,7 @@ def test_the_last_run() -> None:
             "ExecMainStartTimestamp": "@1767225600",
             "ExecMainExitTimestamp": "@1767225613",
         },
-        TIMER: {"NextElapseUSecRealtime": "@1767312000"},
+        TIMER: {"NextElapseUSecRealtime": "Fri 2026-01-02 00:00:00 UTC"},
     }
     assert last_runs(said, ["cleanup", "never"], "webapp") == {
         "cleanup": {
