@@ -69,9 +69,10 @@ def last_runs(hosts: RoleHosts, host: str) -> dict[str, Any]:
 @pytest.fixture(scope="module", autouse=True)
 def cron(hosts: RoleHosts) -> None:
     for host in BOTH:
+        hosts.sh(host, "apt-get update >/dev/null && apt-get install -y tzdata >/dev/null")
         hosts.sh(host, "touch /var/tmp/tick /var/tmp/tick-user && chmod 666 /var/tmp/tick*")
-    changed = {"singleton_cron_jobs": [{**TICK, "time_limit": 30}, EACH, BOOT]}
-    hosts.life("singleton_cron", {"singleton_cron_jobs": JOBS}, changed)
+    hosts.life("singleton_cron", {"singleton_cron_jobs": JOBS}, {"singleton_cron_timezone": "Etc/UTC"})
+    assert hosts.play("singleton_cron", singleton_cron_jobs=JOBS).changed() > 0
 
 
 def test_one_host_runs_it_when_it_is_due(hosts: RoleHosts) -> None:
