@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.integration.mongodb.mongods import DISTRIBUTION_PYTHON, Mongod, mongod_program
+from tests.integration.mongodb.mongods import Mongod, mongod_program
 from tests.support.playbook import kill
 from tests.support.ports import free_port
 
@@ -76,7 +76,10 @@ class RedisServer:
         command = ["redis-server", "--port", str(self.port), "--dir", str(self.folder), "--save", "", *self.options]
         self.process = subprocess.Popen([*command, "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
-        while subprocess.run(["redis-cli", "-p", str(self.port), "ping"], capture_output=True).stdout != b"PONG\n":
+        while (
+            subprocess.run(["redis-cli", "-p", str(self.port), "ping"], capture_output=True, check=False).stdout
+            != b"PONG\n"
+        ):
             assert time.monotonic() < deadline, "redis-server did not start"
             time.sleep(0.05)
 
@@ -108,7 +111,7 @@ class MariaServer:
 
     def ask(self, query: str) -> bool:
         client = ["mariadb", "--no-defaults", "-u", "root", f"--socket={self.folder / 'socket'}", "-e", query]
-        return subprocess.run(client, capture_output=True).returncode == 0
+        return subprocess.run(client, capture_output=True, check=False).returncode == 0
 
     def stop(self) -> None:
         self.process.kill()
@@ -133,7 +136,7 @@ class PostgresServer:
         self.process = subprocess.Popen([*self.user, *command], cwd="/", stderr=log, text=True)
         ask = [str(programs / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "cron", "postgres", "-c"]
         wait_until(
-            lambda: subprocess.run([*ask, "CREATE DATABASE cron"], capture_output=True).returncode == 0,
+            lambda: subprocess.run([*ask, "CREATE DATABASE cron"], capture_output=True, check=False).returncode == 0,
             "postgres did not start",
         )
 
@@ -182,8 +185,8 @@ class Node:
             "PYTHONPATH": str(Path(__file__).parent / "clock"),
         }
         return subprocess.Popen(
-            [DISTRIBUTION_PYTHON, str(FILES / "cron-guard"), *arguments],
-            env={**os.environ, **(clock if self.skew else {})},
+            [str(FILES / "cron-guard"), *arguments],
+            env={**os.environ, "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"), **(clock if self.skew else {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
