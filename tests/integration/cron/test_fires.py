@@ -92,7 +92,7 @@ def test_started_twice_none_and_never_started_none(
     nodes = [Node(f"app{at}", tmp_path, store.url, skew) for at, skew in enumerate(SKEWS)]
     lanes = [Lane(f"job{at}", nodes, tmp_path, random.Random(seed + at), retry=at % 2 == 1) for at in range(LANES)]
     over = threading.Event()
-    restarts = []
+    restarts: list[float] = []
 
     def restart_store() -> None:
         chance = random.Random(seed)

@@ -36,7 +36,7 @@ def due(schedule: Schedule, at: datetime) -> bool:
 
 
 def first_due(schedule: Schedule, after: datetime, count: int, until: datetime) -> list[datetime]:
-    found = []
+    found: list[datetime] = []
     at = after.replace(second=0) + timedelta(minutes=1)
     while len(found) < count and at < until:
         if at.month not in schedule.months or not any(

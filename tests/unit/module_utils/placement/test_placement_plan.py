@@ -136,10 +136,12 @@ def test_too_many_hosts_to_stagger() -> None:
         shift("cleanup", "a", ["a", "b", "c"], 2)
 
 
-def placed(job: Job, *seen: str, drained: set[str] | None = None, **shows: Note) -> tuple[dict[str, list[str]], str]:
-    """What is written where when these are seen, and these keywords know who holds it."""
+def placed(
+    job: Job, *seen: str, drained: set[str] | None = None, shows: dict[str, Note] | None = None
+) -> tuple[dict[str, list[str]], str]:
+    """What is written where when these are seen, and some of them know who holds it."""
     reports = {host: Report() for host in seen}
-    for host, note in shows.items():
+    for host, note in (shows or {}).items():
         reports[host] = Report({job.id: job.strategy} if host in note.holders else {}, {job.id: note})
     found = plan([job], reports, drained or set(), 100)
     return {host: jobs for host, jobs in found.writes.items() if jobs}, found.waiting.get(job.id, "")
@@ -156,13 +158,13 @@ def test_an_explicit_owner_wins() -> None:
 
 def test_nothing_moves_off_an_owner_that_is_not_seen() -> None:
     known = Note(7, holders=(SECOND,))
-    nothing, why = placed(JOB, THIRD, **{FIRST: known})
+    nothing, why = placed(JOB, THIRD, shows={FIRST: known})
     assert nothing == {}
     assert why.startswith(f"it may be on {SECOND}, not seen in this run, so {FIRST} does not get it")
     # Drained, or no candidate any more, it is given up.
-    assert placed(JOB, THIRD, drained={SECOND}, **{FIRST: known}) == ({FIRST: ["cleanup"]}, "")
+    assert placed(JOB, THIRD, drained={SECOND}, shows={FIRST: known}) == ({FIRST: ["cleanup"]}, "")
     fewer = replace(JOB, candidates=JOB.candidates - {SECOND})
-    assert placed(fewer, THIRD, **{FIRST: known})[0].popitem()[1] == ["cleanup"]
+    assert placed(fewer, THIRD, shows={FIRST: known})[0].popitem()[1] == ["cleanup"]
 
 
 def test_the_loser_is_seen_without_it_before_the_owner_gets_it() -> None:
