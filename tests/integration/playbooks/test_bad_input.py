@@ -262,7 +262,7 @@ def test_an_account_of_somebody_else_is_not_taken_over(tmp_path: Path) -> None:
     """By site.yml and by the role. The plan is made by hand, as the planner refuses what Debian calls its accounts."""
     wanted = {"user": "daemon", "root": "/opt/webapp/daemon", "hosts": ["localhost"]}
     host = {"memory_mb": 0, "processes": 0, "groups": ["app"], "instances": []}
-    nothing = {"ports": [], "addresses": [], "interfaces": []}
+    nothing: dict[str, list[Any]] = {"ports": [], "addresses": [], "interfaces": []}
     variables = {
         "webapp_plan": {"apps": {"shop": wanted}, "hosts": {"localhost": {**host, "listens": nothing}}},
         "app_name": "shop",

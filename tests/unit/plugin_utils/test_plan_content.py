@@ -497,7 +497,7 @@ class TestWarnings:
     @pytest.mark.parametrize(
         "hosts",
         [
-            dict.fromkeys(["app1", "app2", "db1", "lb1"], {"instances": {"www": {"web": 1}}}),
+            {name: {"instances": {"www": {"web": 1}}} for name in ("app1", "app2", "db1", "lb1")},
             {"app1": {"instances": {"www": {"web": "1"}}}, "db1": {"instances": {"www": {"web": 1}}}},
             {"db1": {"instances": {"www": {"web": 0}}}},
         ],
