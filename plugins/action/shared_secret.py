@@ -8,11 +8,12 @@ Values go to the module through the connection only, and come back in results th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets as random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -102,7 +103,7 @@ class ActionModule(ActionBase):
         self, wanted: Sequence[Secret], holder: str, args: Mapping[str, Any], variables: dict[str, Any]
     ) -> dict[str, Any]:
         """What went wrong on the host is a part of the result: it is for the decision to refuse."""
-        layout = [asdict(secret) for secret in wanted]
+        layout = _layout(wanted)
         job = {secret.name: _plain(secret.files_on(holder)) for secret in wanted if secret.files_on(holder)}
         done: dict[str, Any] = {"shown": {}, "open_to_all": []}
         if job:
@@ -205,6 +206,12 @@ def _check_named(secrets: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
+def _layout(wanted: Sequence[Secret]) -> str:
+    """A mark of who is to have what and where, by which two lists are compared. No value is in it."""
+    plain = [asdict(replace(secret, value=None)) for secret in wanted]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
 def _plain(files: Sequence[File]) -> list[dict[str, Any]]:
     return [asdict(file) for file in files]
 
@@ -262,11 +269,11 @@ def _seen(
     """What each holder that was seen showed."""
     shown: dict[str, dict[str, Shown]] = {}
     problems = []
-    layout = json.loads(json.dumps([asdict(secret) for secret in wanted]))
+    layout = _layout(wanted)
     for host, result in results.items():
         if not result or "layout" not in result:
             continue
-        if json.loads(json.dumps(result["layout"])) != layout:
+        if result["layout"] != layout:
             raise ScaleoutError(
                 f"the list of secrets is another one for {host}",
                 "secrets",

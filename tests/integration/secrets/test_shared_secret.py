@@ -339,17 +339,18 @@ def test_the_next_run_ends_what_a_killed_one_began(nodes: Nodes) -> None:
 
 
 def test_the_number_of_tasks_does_not_depend_on_that_of_secrets(tmp_path: Path) -> None:
+    """All hosts are this machine and share the files, as 20 machines would have the same paths."""
     nodes = Nodes(tmp_path, 20)
+    shared = str(tmp_path / "all.json")
     tasks = []
     for count in (1, 50):
-        secrets = [nodes.secret(f"s{at}", "json", file="all.json", key=f"s{at}") for at in range(count)]
-        play = nodes.play(*secrets)
+        files = [[{"path": shared, "format": "json", "key": f"s{at}"}] for at in range(count)]
+        secrets = [{"name": f"s{at}", "holders": nodes.names, "files": named} for at, named in enumerate(files)]
+        play = nodes.play(*secrets, shared_secrets_record=str(tmp_path / "record.json"))
         done = nodes.run(play)
         tasks.append(done.output.count("\nTASK ["))
-        assert done.changed() == 20
-    texts = set(nodes.texts("all.json").values())
-    assert len(texts) == 1
-    assert len(set(json.loads(texts.pop()).values())) == 50
+        assert done.changed() > 0
+    assert len(set(json.loads(Path(shared).read_text()).values())) == 50
     began = time.monotonic()
     assert nodes.run(play).changed() == 0
     print(f"50 secrets on 20 hosts, nothing to do: {time.monotonic() - began:.1f} s, {tasks[1]} tasks")
