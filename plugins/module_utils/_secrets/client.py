@@ -203,8 +203,7 @@ def _changed(users: Sequence[tuple[Wanted, int, File]], found: Found) -> str:
             text = known.write(file.format, file.path, text, file.key, one.value)
         except ScaleoutError as error:
             raise _at(file, error) from None
-    assert text is not None
-    return text
+    return text or ""
 
 
 def _half(path: str) -> str:

@@ -18,7 +18,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._secrets.formats.l
 )
 
 BLANK = re.compile(r"[\t\v\f \u00a0\ufeff\u1680\u2000-\u200a\u202f\u205f\u3000\r\n\u2028\u2029]+")
-LINE_END = re.compile(r"[\r\n\u2028\u2029]|\Z")
+LINE_END = re.compile(r"[\r\n\u2028\u2029]")
 ESCAPE = re.compile(
     r"\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,8})\}|x([0-9A-Fa-f]{2})|(\r\n|[\r\n\u2028\u2029])|(0)(?![0-9])|([0-9ux])|(.))",
     re.DOTALL,
@@ -64,8 +64,7 @@ class _Source(Code):
                 self.past("*/", "a comment")
             elif self.ahead("//") or (self.at == 0 and self.ahead("#!")):
                 end = LINE_END.search(self.text, self.at)
-                assert end
-                self.at = end.start()
+                self.at = end.start() if end else len(self.text)
             elif self.ahead("<!--") or self.ahead("-->"):
                 self.stop("a comment of HTML")
             else:

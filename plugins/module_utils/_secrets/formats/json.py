@@ -39,9 +39,7 @@ class Json:
             raise ScaleoutError("it is nested too deeply", fix="correct it") from None
         if not isinstance(whole, dict):
             raise ScaleoutError("its outermost value is no object", fix="give a file that begins with {")
-        found = self._value(text, self._blank(text, 0))
-        assert isinstance(found, Table)
-        return found
+        return self._table(text, self._blank(text, 0))
 
     def entry(self, name: str) -> str:
         return f"{self.quoted(name)}: "
@@ -60,12 +58,14 @@ class Json:
             value, end = scanstring(text, at + 1, True)
             return Text(at, end, value)
         if text[at] in "{[":
-            return self._table(text, at)
+            table = self._table(text, at)
+            return table if text[at] == "{" else Other(at, table.end)
         match = SCALAR.match(text, at)
-        assert match
-        return Other(at, match.end(), match[0] == "null")
+        end = match.end() if match else at
+        return Other(at, end, text[at:end] == "null")
 
-    def _table(self, text: str, start: int) -> Table | Other:
+    def _table(self, text: str, start: int) -> Table:
+        """An object, or an array as an object without names."""
         table, names = Table(start, start + 1), text[start] == "{"
         at = self._blank(text, start + 1)
         while text[at] not in "}]":
@@ -79,4 +79,4 @@ class Json:
             if text[at] == ",":
                 at = self._blank(text, at + 1)
         table.end = at + 1
-        return table if names else Other(start, table.end)
+        return table

@@ -15,6 +15,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._secrets.formats.l
     Text,
 )
 
+COMMENT_END = re.compile(r"[\r\n]|\?>")
 OPENING = re.compile(r"<\?php(?=\s)")
 SIMPLE = {"n": 10, "t": 9, "r": 13, "v": 11, "e": 27, "f": 12, "\\": 92, "$": 36, '"': 34}
 ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u\{([0-9A-Fa-f]+)\}|(?!u\{)(.))", re.DOTALL)
@@ -39,9 +40,8 @@ class _Source(Code):
                 self.at += 2
                 self.past("*/", "a comment")
             elif self.ahead("//") or (char == "#" and not self.ahead("#[")):
-                end = re.compile(r"[\r\n]|\?>|\Z").search(self.text, self.at)
-                assert end
-                self.at = end.start()
+                end = COMMENT_END.search(self.text, self.at)
+                self.at = end.start() if end else len(self.text)
             else:
                 return
 
