@@ -253,7 +253,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client impor
     read_notes,
     show_notes,
 )
-from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import Store, Wanted, read_jobs
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import NAME, Store, Wanted, read_jobs
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import Names, files, store_file, store_path
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan import owners
@@ -289,6 +289,8 @@ class Turn:
         self.warnings: list[str] = []
         self.check = check
         self.phase = params["phase"]
+        if not NAME.fullmatch(params["name"]):
+            raise ScaleoutError(f"the set cannot be called {params['name']!r}", "name", "use an id such as webapp")
         self.jobs = read_jobs(params["jobs"])
         self.store = Store(
             store_path(params["name"]),
