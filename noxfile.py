@@ -99,7 +99,8 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Modules and roles against real processes on loopback."""
-    pytest(session, "integration", "-n", "2")
+    # More than there are processors: most of the time is spent on waiting for elections and the like.
+    pytest(session, "integration", "-n", "3")
 
 
 def newer_python(session: nox.Session) -> str:
