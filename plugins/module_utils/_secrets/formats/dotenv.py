@@ -20,7 +20,7 @@ LINE = re.compile(
     rf"(?P<value>{BLANK}*'(?:\\'|[^'])*'|{BLANK}*\"(?:\\\"|[^\"])*\"|{BLANK}*`(?:\\`|[^`])*`|[^#\r\n]+)?"
     rf"{BLANK}*(?:\#[^\n\r\u2028\u2029]*)?(?:(?=[\n\u2028\u2029])|\Z)"
 )
-QUOTED = re.compile(r"\A(['\"`])(.*)\1\Z", re.DOTALL)
+QUOTED = re.compile(r"(?:(?<=[\n\r\u2028\u2029])|\A)(['\"`])(.*)\1(?:(?=[\n\r\u2028\u2029])|\Z)", re.DOTALL)
 BLANKS = "".join(chr(code) for code in range(0x10000) if re.fullmatch(BLANK, chr(code)))
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The same for these readers, for systemd and for a shell.
@@ -82,8 +82,7 @@ def _values(lines: str) -> dict[str, str]:
     found = {}
     for match in LINE.finditer(lines):
         value = (match["value"] or "").strip(BLANKS)
-        quoted = QUOTED.match(value)
-        inner = quoted[2] if quoted else value
+        inner = QUOTED.sub(lambda quoted: quoted[2], value)
         if value[:1] == '"':
             inner = inner.replace("\\n", "\n").replace("\\r", "\r")
         found[match["name"]] = inner
