@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 TOP = Path(__file__).resolve().parents[2]
-FILES = sorted([*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/*.yml")])
+FILES = sorted([*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/**/*.yml")])
 
 
 def tasks(content: Any) -> Iterator[dict[str, Any]]:
