@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from dataclasses import asdict
@@ -32,18 +31,13 @@ def store_of(path: str) -> Store:
     return open_store(json.loads(Path(path).read_text(encoding="utf-8"))["url"], TIMEOUT)
 
 
-def triggered() -> datetime:
-    """When the timer went off, if systemd says so; it does from 252 on."""
-    told = os.environ.get("TRIGGER_TIMER_REALTIME_USEC", "")
-    return datetime.fromtimestamp(int(told) / 1e6 if told.isdecimal() else datetime.now().timestamp(), timezone.utc)
-
-
 def run(path: str, fire: str) -> int:
     settings = read_settings(path)
     guard = Guard(settings, store_of(settings.store))
     signal.signal(signal.SIGTERM, guard.stop)
     try:
-        return guard.fire(fire or fires.show(fires.previous(settings.schedule, triggered())))
+        # Not what systemd has in TRIGGER_TIMER_REALTIME_USEC, which is when the timer went off the time before.
+        return guard.fire(fire or fires.show(fires.previous(settings.schedule, datetime.now(timezone.utc))))
     finally:
         guard.store.close()
 
