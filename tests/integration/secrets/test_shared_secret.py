@@ -338,6 +338,7 @@ def test_the_next_run_ends_what_a_killed_one_began(nodes: Nodes) -> None:
     assert min(counts) < 10, "no run was killed half-way"
 
 
+@pytest.mark.skipif(not FULL, reason="part of the full run only")
 def test_the_number_of_tasks_does_not_depend_on_that_of_secrets(tmp_path: Path) -> None:
     """All hosts are this machine and share the files, as 20 machines would have the same paths."""
     nodes = Nodes(tmp_path, 20)
