@@ -5,15 +5,10 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
-
 from tests.cluster.cluster import Cluster, Host, Instance, Members, Site, opens, wait_until
 from tests.cluster.load import REQUESTS, Load, Record, judge
+from tests.support.full import LONG
 from tests.support.traffic import Request, Traffic
-
-in_full = pytest.mark.skipif(os.environ.get("SCALEOUT_FULL") != "1", reason="in ./test --full")
 
 
 def main_pid(host: Host, unit: str) -> int:
@@ -44,7 +39,7 @@ def gets_requests(cluster: Cluster, instance: Instance) -> None:
     assert not running.finish().failed
 
 
-@in_full
+@LONG
 def test_an_app_host_is_killed(cluster: Cluster, load: Load, record: Record) -> None:
     victim = cluster.hosts[cluster.instances[-1].host]
     assert cluster.plan["hosts"][victim.name]["groups"] == ["app"], "something else would die with it"
@@ -60,7 +55,7 @@ def test_an_app_host_is_killed(cluster: Cluster, load: Load, record: Record) -> 
     gets_requests(cluster, cluster.instances[-1])
 
 
-@in_full
+@LONG
 def test_the_balancers_are_reloaded(cluster: Cluster, load: Load, record: Record) -> None:
     with load.traffic() as running:
         for turn in range(20):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import threading
@@ -18,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer
+from tests.support.full import FULL
 
-FULL = bool(os.environ.get("SCALEOUT_FULL"))
 FIRES = 1000 if FULL else 12
 LANES = 5 if FULL else 4
 SKEWS = (-90, -45, 0, 45, 90)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,11 +11,10 @@ import pytest
 
 from tests.integration.mongodb.mongods import ADMIN, Mongod, Start, configs_over_time, make_set, replica_set
 from tests.integration.mongodb.traffic import Traffic
+from tests.support.full import LONG
 
 TrafficOn = Callable[..., AbstractContextManager[Traffic]]
-FULL = os.environ.get("SCALEOUT_FULL") == "1"
 # They take long: ./test --full runs them, so nothing is skipped for good.
-LONG = pytest.mark.skipif(not FULL, reason="part of the full run only")
 
 
 def with_and_without(*of_open: pytest.MarkDecorator) -> pytest.MarkDecorator:

@@ -11,8 +11,6 @@ import pytest
 
 from tests.integration.mongodb.changes import (
     ALWAYS_WITH_AND_WITHOUT,
-    FULL,
-    LONG,
     WITH_AND_WITHOUT,
     TrafficOn,
     assert_one_vote_at_a_time,
@@ -23,6 +21,7 @@ from tests.integration.mongodb.changes import (
     primary_of,
 )
 from tests.integration.mongodb.mongods import ADMIN, HOST, Start, make_set, replica_set, wipe
+from tests.support.full import FULL, LONG
 
 BEGINNINGS: list[dict[str, Any]] = [
     {"arbiter_only": True, "priority": 0},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.mongodb.changes import LONG, WITH_AND_WITHOUT
+from tests.integration.mongodb.changes import WITH_AND_WITHOUT
 from tests.integration.mongodb.mongods import (
     ADMIN,
     DISTRIBUTION_PYTHON,
@@ -21,6 +21,7 @@ from tests.integration.mongodb.mongods import (
     run_playbook,
     wait_for,
 )
+from tests.support.full import LONG
 
 INFO = "mongodb_replicaset_info"
 STEPDOWN = "mongodb_stepdown"

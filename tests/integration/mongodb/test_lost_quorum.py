@@ -8,8 +8,9 @@ from typing import Any
 
 from pymongo.write_concern import WriteConcern
 
-from tests.integration.mongodb.changes import LONG, WITH_AND_WITHOUT, config_of, done, made, primary_of
+from tests.integration.mongodb.changes import WITH_AND_WITHOUT, config_of, done, made, primary_of
 from tests.integration.mongodb.mongods import Mongod, Start, identities, on_all, replica_set
+from tests.support.full import LONG
 
 
 def lose(left: list[Mongod], lost: list[Mongod]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.integration.mongodb.changes import (
-    LONG,
     WITH_AND_WITHOUT,
     TrafficOn,
     assert_one_vote_at_a_time,
@@ -18,6 +17,7 @@ from tests.integration.mongodb.changes import (
     primary_of,
 )
 from tests.integration.mongodb.mongods import ADMIN, Start, make_set, on_all, replica_set
+from tests.support.full import LONG
 
 
 @WITH_AND_WITHOUT

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import threading
@@ -24,9 +23,9 @@ from tests.integration.mongodb.mongods import (
     users,
     votes_over_time,
 )
+from tests.support.full import FULL
 from tests.support.ports import free_port
 
-FULL = os.environ.get("SCALEOUT_FULL") == "1"
 ADMIN_USER = {"name": "admin", "password": ADMIN["login_password"], "roles": ["root"]}
 MAJORITY = {"w": "majority"}
 

@@ -13,8 +13,6 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
 from pymongo.errors import OperationFailure
 
 from tests.integration.mongodb.changes import (
-    FULL,
-    LONG,
     WITH_AND_WITHOUT,
     TrafficOn,
     assert_one_vote_at_a_time,
@@ -35,6 +33,7 @@ from tests.integration.mongodb.mongods import (
     wipe,
 )
 from tests.integration.mongodb.traffic import DIES
+from tests.support.full import FULL, LONG
 
 
 @WITH_AND_WITHOUT

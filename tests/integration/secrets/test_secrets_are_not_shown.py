@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import uuid
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.secrets.nodes import LOCAL, Nodes
+from tests.support.full import LONG
 from tests.support.playbook import Run
 from tests.support.secrets import ProcessWatch, shown
 
@@ -22,7 +22,6 @@ WAYS = {
     "default callback": {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_PIPELINING": "true"},
     "json callback": {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_PIPELINING": "false"},
 }
-LONG = pytest.mark.skipif(os.environ.get("SCALEOUT_FULL") != "1", reason="part of the full run only")
 WAYS_OF_GATE = ["default callback", pytest.param("json callback", marks=LONG)]
 # Prints what it is given, secrets and all, where that is to be written; otherwise it is a Python.
 TALKATIVE = """#!/bin/sh

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from tests.integration.secrets.nodes import KEYS, Nodes
+from tests.support.full import FULL, LONG
 from tests.support.parsers import seen
 from tests.support.playbook import RECAP, Run, kill, start
 
-FULL = os.environ.get("SCALEOUT_FULL") == "1"
 NASTY = '{{ 7 * 7 }}{% raw %}\n$HOME %s ${x} \\n "quoted" it\'s `no` ü€😀 #\\ end'
 # A dotenv file has no escapes: not all kinds of quotes at once.
 NASTY_DOTENV = '{{ 7 * 7 }}{% raw %}\n$HOME %s ${x} \\n "quoted" it\'s ü€😀 #\\ end'
@@ -338,7 +338,7 @@ def test_the_next_run_ends_what_a_killed_one_began(nodes: Nodes) -> None:
     assert min(counts) < 10, "no run was killed half-way"
 
 
-@pytest.mark.skipif(not FULL, reason="part of the full run only")
+@LONG
 def test_the_number_of_tasks_does_not_depend_on_that_of_secrets(tmp_path: Path) -> None:
     """All hosts are this machine and share the files, as 20 machines would have the same paths."""
     nodes = Nodes(tmp_path, 20)

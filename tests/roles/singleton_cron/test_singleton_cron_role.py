@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections import Counter
@@ -17,10 +16,11 @@ import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan import ranked
 
 from tests.roles.conftest import RoleHosts
+from tests.support.full import FULL
 from tests.support.playbook import run
 from tests.support.secrets import shown
 
-MINUTES = 30 if os.environ.get("SCALEOUT_FULL") else 2
+MINUTES = 30 if FULL else 2
 SECRET = "a-secret-of-the-job"
 BOTH = ["h1", "h2"]
 OWNER, OTHER = ranked("tick", BOTH)

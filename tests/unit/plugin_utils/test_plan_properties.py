@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -19,9 +18,9 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.text import 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.full import EXAMPLES
 from tests.unit.plugin_utils.plan_inputs import GROUPS, app, cluster, shipped
 
-EXAMPLES = 10_000 if os.environ.get("SCALEOUT_FULL") else 200
 often = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 POOL = [f"h{at}" for at in range(1, 13)]
 OPAQUE = "opaque-value-of-a-secret"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +28,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.targets i
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = 10_000 if os.environ.get("SCALEOUT_FULL") == "1" else 300
+from tests.support.full import EXAMPLES
 
 
 class Server:

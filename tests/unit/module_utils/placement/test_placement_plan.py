@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import replace
 
@@ -16,7 +15,9 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan im
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-often = settings(max_examples=10_000 if os.environ.get("SCALEOUT_FULL") else 300, deadline=None)
+from tests.support.full import EXAMPLES
+
+often = settings(max_examples=EXAMPLES, deadline=None)
 HOSTS = [f"app{at}" for at in range(1, 8)]
 names = st.sets(st.text("abcdefgh0123456789", min_size=1, max_size=6), min_size=2, max_size=12)
 

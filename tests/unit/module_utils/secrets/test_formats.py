@@ -8,7 +8,6 @@ The programs are php, Node.js, the package dotenv and Python's json: one process
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +17,9 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._secrets.formats.k
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.full import EXAMPLES
 from tests.support.parsers import seen
 
-EXAMPLES = 10_000 if os.environ.get("SCALEOUT_FULL") == "1" else 300
 THOROUGH = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 # What languages, templates and shells make something of.

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,7 +31,8 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._secrets.plan impo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = 10_000 if os.environ.get("SCALEOUT_FULL") == "1" else 300
+from tests.support.full import EXAMPLES
+
 THOROUGH = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 HOSTS = ("h1", "h2", "h3", "h4", "h5")
 PRINTS = Prints(b"of this run")
