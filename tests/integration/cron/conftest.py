@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cron.guards import MariaServer, MongoSet, Node, PostgresServer, RedisServer
+from tests.support.full import LONG
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     made.stop()
 
 
-@pytest.fixture(params=["mongo", "redis"])
+@pytest.fixture(params=["mongo", pytest.param("redis", marks=LONG)])
 def store(request: pytest.FixtureRequest) -> MongoSet | RedisServer:
     return request.getfixturevalue(request.param)
 
@@ -46,7 +47,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
     made.stop()
 
 
-@pytest.fixture(params=["mongo", "redis", "maria", "postgres"])
+# The servers of SQL are installed for the full run only.
+@pytest.fixture(params=["mongo", "redis", pytest.param("maria", marks=LONG), pytest.param("postgres", marks=LONG)])
 def hosts_of_any(request: pytest.FixtureRequest, tmp_path: Path) -> list[Node]:
     url = request.getfixturevalue(request.param).url
     return [Node(f"app{at}", tmp_path, url) for at in range(3)]

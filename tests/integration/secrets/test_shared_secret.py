@@ -82,6 +82,7 @@ def test_four_beats_in_every_format(nodes: Nodes) -> None:
     assert {about["state"] for about in report["holders"].values()} == {"agrees"}
 
 
+@LONG
 def test_given_values_that_look_like_templates_survive(nodes: Nodes) -> None:
     names = {f"s_{format_}": format_ for format_ in KEYS}
     nodes.given = {name: NASTY_DOTENV if format_ == "dotenv" else NASTY for name, format_ in names.items()}
@@ -322,7 +323,7 @@ def test_the_next_run_ends_what_a_killed_one_began(nodes: Nodes) -> None:
     secrets = [nodes.secret("key", "raw"), nodes.secret("session", "json")]
     play = nodes.play(*secrets)
     counts = []
-    for _time in range(12 if FULL else 3):
+    for _time in range(12 if FULL else 1):
         nodes.clear()
         counts.append(killed(nodes, play, secrets, random.uniform(0, 1.5)))
         first = nodes.texts("key.raw")
