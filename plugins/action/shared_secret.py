@@ -51,6 +51,7 @@ SECRET: dict[str, Any] = {
     "value": {"type": "str", "no_log": True},
     "holders": {"type": "list", "elements": "str"},
     "files": {"type": "list", "elements": "dict", "options": FILE, "required": True},
+    "replace": {"type": "bool", "default": True},
     "generate": {"type": "bool", "default": True},
     "bytes": {"type": "int", "default": 32},
     "encoding": {"type": "str", "choices": list(ENCODINGS), "default": "hex"},

@@ -42,6 +42,12 @@ options:
       value:
         description: The value, from an encrypted file. It is written to all holders whatever they have.
         type: str
+      replace:
+        description:
+          - Whether O(secrets[].value) may take the place of another value that most holders have. If not, that is refused, as for a
+            password that the server does not change by itself.
+        type: bool
+        default: true
       holders:
         description: The hosts that are to have it, as the inventory calls them. By default all of O(hosts).
         type: list
@@ -89,7 +95,7 @@ options:
         type: bool
         default: true
       bytes:
-        description: How many random bytes a new value has, before it is encoded. From 16 to 4096, to 768 for a V(keyfile).
+        description: How many random bytes a new value has, before it is encoded. From 8 to 4096, to 768 for a V(keyfile).
         type: int
         default: 32
       encoding:

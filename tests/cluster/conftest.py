@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP))
 
 from tests.cluster.cluster import ON_HOST, Cluster, Members, Site, read_hosts, value_of
 from tests.cluster.load import Load
+
+SECRETS = "/etc/scaleout-webapp/secrets.json"
 
 
 def setting(name: str) -> str:
@@ -38,8 +39,15 @@ def plan() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def secrets() -> dict[str, str]:
-    return dict(yaml.safe_load(Path(setting("SCALEOUT_SECRETS")).read_text())["webapp_secrets"])
+def secrets(cluster: Cluster) -> dict[str, str]:
+    """As the hosts keep them, which have to agree."""
+    found: dict[str, str] = {}
+    for host in cluster.hosts.values():
+        kept = json.loads(host.run("sh", "-c", f"cat {SECRETS} 2>/dev/null || echo '{{}}'"))
+        assert {name: value for name, value in kept.items() if found.get(name, value) != value} == {}
+        found |= kept
+    assert {secret["name"] for secret in cluster.plan["secrets"]} <= set(found)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,11 @@ def test_no_secret_in_the_most_talkative_output(
 ) -> None:
     """With the files that hold secrets gone, so that their differences would be shown."""
     _other, host = two_app_hosts
-    files = host.run("sh", "-c", "ls /etc/webapp/*/*environment* /etc/mongod.key 2>/dev/null || true").split()
+    files = host.run(
+        "sh",
+        "-c",
+        "ls /etc/webapp/*/*environment* /etc/mongod.key /etc/scaleout-webapp/secrets.json 2>/dev/null || true",
+    ).split()
     assert files, "no file with secrets on this host: the test would look at nothing"
     moved = [f"mv {file} {file}.aside" for file in files]
     back = [f"mv {file}.aside {file}" for file in files]
@@ -88,7 +92,8 @@ def test_no_secret_in_the_most_talkative_output(
 def test_no_secret_in_the_output_of_a_task_that_fails_with_one(secrets: dict[str, str], tmp_path: Path) -> None:
     wrong = {**secrets, "mongodb_admin_password": f"wrong-{uuid.uuid4().hex}"}
     variables = tmp_path / "variables.json"
-    variables.write_text(json.dumps({"webapp_secrets": wrong}))
+    # In place of what the hosts keep: a wrong value that is given would be refused before it is used.
+    variables.write_text(json.dumps({"webapp_secret_values": wrong}))
     done = site("--tags", "mongodb", "--diff", "-vvv", "-e", f"@{variables}")
     failed_for_it = done.code != 0 and "the login as admin@admin was refused" in done.output
     assert failed_for_it, "the wrong password was to fail; the output may hold secrets and is not shown"

@@ -21,7 +21,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._errors import Sca
 # As MongoDB's manual has it: 6 to 1024 characters of base64, blanks do not count; or a list of two such keys.
 KEYFILE = re.compile(r"\s*(-\s+)?([A-Za-z0-9+/=]\s*){6,1024}(-\s+([A-Za-z0-9+/=]\s*){6,1024})?")
 ENCODINGS = ("hex", "base64", "alphanumeric", "keyfile")
-FEWEST_BYTES, MOST_BYTES, MOST_BYTES_OF_KEYFILE = 16, 4096, 768
+FEWEST_BYTES, MOST_BYTES, MOST_BYTES_OF_KEYFILE = 8, 4096, 768
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Secret:
     generate: bool
     bytes: int
     encoding: str
+    # Whether a given value may take the place of another one that the holders have.
+    replace: bool = True
 
     def files_on(self, host: str) -> list[File]:
         return [file for file in self.files if file.on(host)] if host in self.holders else []
@@ -161,7 +163,9 @@ def _secret(option: Mapping[str, Any], hosts: Sequence[str], problems: list[Scal
         wrong(f"bytes is {size}", f"give {FEWEST_BYTES} to {most}")
     if value is not None:
         _check_given(value, encoding, wrong)
-    return Secret(option["name"], holders, files, value, option["generate"], size, encoding)
+    return Secret(
+        option["name"], holders, files, value, option["generate"], size, encoding, option.get("replace", True)
+    )
 
 
 def _check_given(value: str, encoding: str, wrong: Any) -> None:

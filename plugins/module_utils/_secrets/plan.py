@@ -81,6 +81,7 @@ def _choose(
     prints: Prints,
 ) -> tuple[str, str]:
     if secret.value is not None:
+        _check_replaced(secret, seen, prints)
         return secret.value, "given"
     value = majority(seen.values(), len(unseen))
     known = {value for found in seen.values() for value in found.values if value is not None}
@@ -103,6 +104,19 @@ def _choose(
             "give its value, in an encrypted file",
         )
     return generate(secret), "generated"
+
+
+def _check_replaced(secret: Secret, seen: Mapping[str, Shown], prints: Prints) -> None:
+    """Who reads the secret would know another one than who checks it."""
+    there = majority(seen.values(), 0)
+    if not secret.replace and secret.value is not None and there not in (None, secret.value):
+        hosts = [host for host, found in seen.items() if found.vote == there]
+        raise ScaleoutError(
+            f"the given value ({prints(secret.name, secret.value)}) is another one than that of"
+            f" {', '.join(hosts)} ({prints(secret.name, there)})",
+            secret.name,
+            "change it by a rotation, or give the value that is there, or none",
+        )
 
 
 def majority(seen: Collection[Shown], unseen: int) -> str | None:

@@ -202,6 +202,7 @@ def _app_secrets(app: App, references: References) -> Iterator[dict[str, Any]]:
         if full in references.used or name in app.declared["secrets"]:
             yield {
                 "name": full,
+                "kind": "app",
                 "bytes": secret["bytes"],
                 "encoding": "hex",
                 "generate": secret["generate"],

@@ -119,14 +119,21 @@ def store_secrets(inputs: Inputs, apps: Sequence[App], stores: Mapping[str, Any]
     found = []
     if stores["mongodb"]:
         found += [
-            _secret("mongodb_admin_password", "the administrator of MongoDB", 24, servers["mongodb"]),
-            _secret("mongodb_keyfile", "the members of the replica set, between themselves", 128, servers["mongodb"]),
+            _secret("mongodb_admin_password", "mongodb_admin", "the administrator of MongoDB", 24, servers["mongodb"]),
+            _secret(
+                "mongodb_keyfile",
+                "mongodb_keyfile",
+                "the members of the replica set, between themselves",
+                128,
+                servers["mongodb"],
+            ),
         ]
     for store, product in (("mongodb", "MongoDB"), ("redis", "Redis")):
         for user in stores[store]["users"] if stores[store] else []:
             name = user["name"]
             holders = [*servers[store], *(host for host in clients[name] if host not in servers[store])]
-            found.append(_secret(f"{name}_{store}_password", f"{name}, to log in to {product}", 24, holders))
+            used_by = f"{name}, to log in to {product}"
+            found.append(_secret(f"{name}_{store}_password", f"{store}_user", used_by, 24, holders))
     return found
 
 
@@ -135,8 +142,16 @@ def voters(mongodb: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [member for member in mongodb["members"] if member.get("votes", 1)]
 
 
-def _secret(name: str, used_by: str, length: int, holders: list[str]) -> dict[str, Any]:
-    return {"name": name, "bytes": length, "encoding": "hex", "generate": True, "used_by": used_by, "holders": holders}
+def _secret(name: str, kind: str, used_by: str, length: int, holders: list[str]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "kind": kind,
+        "bytes": length,
+        "encoding": "hex",
+        "generate": True,
+        "used_by": used_by,
+        "holders": holders,
+    }
 
 
 def _check_groups(inputs: Inputs, apps: Sequence[App], problems: Problems) -> None:

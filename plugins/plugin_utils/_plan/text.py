@@ -171,7 +171,7 @@ def _lets_in(host: Mapping[str, Any]) -> str:
 
 def _secrets(plan: Mapping[str, Any]) -> Iterator[str]:
     if plan["secrets"]:
-        yield "secrets (webapp_secrets): " + ", ".join(secret["name"] for secret in plan["secrets"])
+        yield "secrets: " + ", ".join(secret["name"] for secret in plan["secrets"])
 
 
 def _warnings(plan: Mapping[str, Any]) -> Iterator[str]:

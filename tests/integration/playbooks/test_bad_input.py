@@ -151,11 +151,6 @@ CASES: list[tuple[str, Callable[[Inventory], object], list[str]]] = [
         ["webapp_apps.www: is the user that Ansible logs in as on app1, app2 (ansible_user)"],
     ),
     ("impossible port", lambda i: app(i).update(services={"web": {"port": 70000}}), ["port", "70000", "65535"]),
-    (
-        "absent secret",
-        lambda i: i["all"]["vars"]["webapp_secrets"].pop("mongodb_keyfile"),
-        ["webapp_secrets lacks mongodb_keyfile"],
-    ),
 ]
 
 

@@ -47,7 +47,7 @@ def test_the_whole_picture() -> None:
     text = plan_text(plan({"www": site}, hosts=hosts, vip=VIP, redis={}, memcached={}))
     assert text.startswith(PICTURE)
     assert "app1  10.0.0.1  app            2          600 MB  ssh, 3000/3001 (www-web from loadbalancer)" in text
-    assert "secrets (webapp_secrets): mongodb_admin_password, mongodb_keyfile, www_disabled_file_key," in text
+    assert "secrets: mongodb_admin_password, mongodb_keyfile, www_disabled_file_key," in text
     assert "warning: The replica set has 2 voting members" in text
     assert not any(line != line.rstrip() for line in text.splitlines())
 

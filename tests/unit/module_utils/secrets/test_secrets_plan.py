@@ -111,6 +111,29 @@ def test_what_cannot_be_told_is_refused(holders: str, said: str) -> None:
     assert (told.value, told.source, told.writes) == ("G", "given", HOSTS[: len(holders)])
 
 
+@pytest.mark.parametrize(
+    ("holders", "refused"), [("AAA", True), ("AAB", True), ("A--", True), ("A-?", True), ("---", False), ("AB-", False)]
+)
+def test_a_given_value_that_may_not_replace_another(holders: str, refused: bool) -> None:
+    """Where most holders have one, whoever checks it knows that. Elsewhere it ends the doubt, and may be given."""
+    hosts = HOSTS[: len(holders)]
+    shown = {
+        host: None if letter == "?" else Shown((None if letter == "-" else letter,))
+        for host, letter in zip(hosts, holders)
+    }
+    careful = replace(secret(*hosts, value="G"), replace=False)
+    told = decided(careful, shown)
+    assert bool(told.problem) == refused
+    assert told.writes == (() if refused else hosts)
+    if refused:
+        assert re.search(
+            r"session: the given value \(\w+\) is another one than that of h1.* \(\w+\)", str(told.problem)
+        )
+    same = decided(replace(careful, value="A"), shown)
+    assert same.problem is None
+    assert (same.value, same.source) == ("A", "given")
+
+
 def test_what_is_not_to_be_made_must_be_there_or_given() -> None:
     shown = {host: Shown((None,)) for host in HOSTS}
     decision = decided(secret(*HOSTS, make=False), shown)
@@ -254,8 +277,8 @@ def entry(**more: object) -> dict[str, object]:
         (entry(value=""), "its value is empty"),
         (entry(value="\ud800"), "no valid Unicode"),
         (entry(value="not base64!", encoding="keyfile"), "no key of MongoDB"),
-        (entry(bytes=769, encoding="keyfile"), "bytes is 769. Give 16 to 768"),
-        (entry(bytes=8), "bytes is 8"),
+        (entry(bytes=769, encoding="keyfile"), "bytes is 769. Give 8 to 768"),
+        (entry(bytes=7), "bytes is 7"),
     ],
 )
 def test_a_wrong_wish_is_refused(option: dict[str, object], said: str) -> None:

@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the playbooks make of the plan's secrets: looked at, refused or made, kept on the host, which is this one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.playbook import TOP, Run, run
+
+LOOK, GIVE = ("playbooks/_plan.yml", "playbooks/_secrets.yml"), ("playbooks/_give_secrets.yml",)
+MADE = {"mongodb_admin_password", "mongodb_keyfile", "www_disabled_file_key", "www_mongodb_password"}
+GIVEN = "given, with {{ 1 }} and ' in it"
+
+
+class OneHost:
+    """A cluster of one host, whose file of secrets is in a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "secrets.json"
+        self.given: dict[str, Any] = {}
+        self.variables: dict[str, Any] = {}
+        self.app: dict[str, Any] = {"profile": "apostrophe", "domains": ["www.test"], "source": {"path": str(TOP)}}
+
+    def run(self, *playbooks: str, check: bool = False) -> Run:
+        groups = {group: {"hosts": {"h1": {}}} for group in ("loadbalancer", "app", "mongodb")}
+        local = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "ansible_host": "10.0.0.1",
+        }
+        inventory = self.folder / "hosts.yml"
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"h1": local}}, **groups}))
+        play = self.folder / "play.yml"
+        play.write_text(yaml.safe_dump([{"import_playbook": str(TOP / playbook)} for playbook in playbooks]))
+        own = self.folder / "own.yml"
+        values = "".join(f"  {name}: !unsafe {json.dumps(value)}\n" for name, value in self.given.items())
+        own.write_text(
+            yaml.safe_dump(
+                {
+                    "webapp_apps": {"www": self.app},
+                    "webapp_plan_files": "warn",
+                    "webapp_secrets_file": str(self.file),
+                    "shared_secrets_record": str(self.folder / "record.json"),
+                    **self.variables,
+                }
+            )
+            + (f"webapp_secrets:\n{values}" if values else "")
+        )
+        return run(play, "-e", f"@{own}", *(["--check"] if check else []), inventory=str(inventory))
+
+    def kept(self) -> dict[str, str]:
+        return dict(json.loads(self.file.read_text()))
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> OneHost:
+    return OneHost(tmp_path)
+
+
+def text(done: Run) -> str:
+    return " ".join(done.output.split())
+
+
+def test_made_once_and_kept_on_the_host(host: OneHost) -> None:
+    host.given = {"www_session_secret": GIVEN}
+    assert host.run(*LOOK, *GIVE, check=True).changed() == 1
+    assert not host.file.exists()
+    assert host.run(*LOOK).changed() == 0
+    assert not host.file.exists()
+
+    assert host.run(*LOOK, *GIVE).changed() == 1
+    kept = host.kept()
+    assert set(kept) == MADE | {"www_session_secret"}
+    assert kept["www_session_secret"] == GIVEN
+    assert len(set(kept.values())) == len(kept)
+    assert min(map(len, kept.values())) >= 24
+    assert host.file.stat().st_mode & 0o777 == 0o600
+    assert sum(kept["www_mongodb_password"] in line for line in host.file.read_text().splitlines()) == 1
+
+    host.given = {}
+    assert host.run(*LOOK, *GIVE).changed() == 0
+    assert host.kept() == kept
+
+
+def test_a_given_value_of_an_app_takes_the_place_of_the_one_that_is_there(host: OneHost) -> None:
+    assert host.run(*LOOK, *GIVE).changed() == 1
+    host.given = {"www_session_secret": GIVEN}
+    assert host.run(*LOOK, *GIVE).changed() == 1
+    assert host.kept()["www_session_secret"] == GIVEN
+
+
+def test_a_password_that_a_server_checks_is_not_changed_on_one_side_only(host: OneHost) -> None:
+    host.given = {"mongodb_admin_password": "o" * 32}
+    assert host.run(*LOOK, *GIVE).changed() == 1
+    before = host.file.read_bytes()
+    host.given = {"mongodb_admin_password": "n" * 32}
+    done = host.run(*LOOK, *GIVE)
+    assert done.code != 0
+    assert "mongodb_admin_password: the given value" in text(done)
+    assert "another one than that of h1" in text(done)
+    assert "o" * 32 not in done.output
+    assert "n" * 32 not in done.output
+    assert host.file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("", "webapp_secrets has no text for www_session_secret"),
+        (12345678, "webapp_secrets has no text for www_session_secret"),
+        ({"a": 1}, "webapp_secrets has no text for www_session_secret"),
+    ],
+)
+def test_what_is_no_text_is_refused(host: OneHost, value: object, words: str) -> None:
+    host.given = {"www_session_secret": value}
+    done = host.run(*LOOK, *GIVE)
+    assert done.code != 0
+    assert words in text(done)
+    assert not host.file.exists()
+
+
+def test_what_somebody_else_gives_is_not_made(host: OneHost) -> None:
+    host.app["secrets"] = {"merchant_key": {"generate": False}}
+    done = host.run(*LOOK, *GIVE)
+    assert done.code != 0
+    assert "none of its holders has a value, and none is made for it: h1" in text(done)
+    assert "www_merchant_key" in text(done)
+    assert not host.file.exists()
+
+
+def test_a_playbook_that_gives_hosts_nothing_wants_them_complete(host: OneHost) -> None:
+    host.variables = {"webapp_secrets_complete": True}
+    done = host.run(*LOOK)
+    assert done.code != 0
+    assert "www_session_secret: h1 has no value, or another one. Run site.yml, which gives it" in text(done)
+    host.variables = {}
+    assert host.run(*LOOK, *GIVE).changed() == 1
+    host.variables = {"webapp_secrets_complete": True}
+    assert host.run(*LOOK).changed() == 0
+
+
+def test_a_playbook_of_mongodb_does_not_mind_the_secrets_of_apps(host: OneHost) -> None:
+    host.app["secrets"] = {"merchant_key": {"generate": False}}
+    host.variables = {"webapp_secret_kinds": ["mongodb_admin", "mongodb_keyfile", "mongodb_user"]}
+    assert host.run(*LOOK).changed() == 0
