@@ -71,7 +71,9 @@ SECRET = Shape(
     {
         "bytes": Field(Number(8, 512), 32),
         "generate": Field(Flag(), True),
+        "rotate": Field(Flag(), True),
         "description": Field(Text(), ""),
+        "notice": Field(Text(), ""),
     }
 )
 HEALTH: dict[str, Kind] = {"path": URL_PATH, "status": Number(100, 599), "timeout": SECONDS}

@@ -24,6 +24,14 @@ ENCODINGS: Mapping[str, Callable[[str], str]] = {
 }
 
 
+def user_reference(password: str) -> str:
+    """What stands in references for the user who logs in with a secret: another one while the secret changes.
+
+    No secret can be called so.
+    """
+    return f"{password}.user"
+
+
 def walk(value: Any, change: Callable[[str, Place], Any], place: Place) -> Any:
     """The same data with every text changed. Keys stay."""
     if isinstance(value, str):

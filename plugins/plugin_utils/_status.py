@@ -10,19 +10,20 @@ from typing import Any
 
 Facts = Mapping[str, Mapping[str, Any]]
 UNREACHED = "not reached"
+AGREES = "agrees"
 
 
-def status_text(plan: Mapping[str, Any], seen: Facts) -> str:
-    """A table for each app, a line an instance, then the deploy lock and the virtual IP.
+def status_text(plan: Mapping[str, Any], seen: Facts, secrets: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """A table for each app, a line an instance, then the deploy lock, the virtual IP and the secrets.
 
     `seen` has for each host that answered what was found there: `instances` as app_instances_info returns them,
     `checks` as http_health does, `servers` as nginx_info does, `lock` and `lock_dead` as deploy_lock's `found` and
-    `dead`, and `addresses`.
+    `dead`, and `addresses`. `secrets` is shared_secrets_report of the role shared_secrets.
     """
     lines: list[str] = []
     for name, app in plan["apps"].items():
         lines += [*_app(name, app, plan, seen), ""]
-    return "\n".join([*lines, _lock(seen), *_virtual_ip(plan, seen)]) + "\n"
+    return "\n".join([*lines, _lock(seen), *_virtual_ip(plan, seen), *_secrets(secrets or {})]) + "\n"
 
 
 def _app(name: str, app: Mapping[str, Any], plan: Mapping[str, Any], seen: Facts) -> Iterator[str]:
@@ -97,3 +98,33 @@ def _virtual_ip(plan: Mapping[str, Any], seen: Facts) -> Iterator[str]:
         address = plan["vip"]["address"]
         holders = [host for host, found in seen.items() if address in found.get("addresses", ())]
         yield f"virtual IP {address}: {' and '.join(holders) or 'nobody has it'}"
+
+
+def _secrets(secrets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each, by the fingerprints of this run. Hosts that could not be asked are no disagreement."""
+    if not secrets:
+        return
+    rows = [["secret", "version", "since", "hosts"]]
+    for name, secret in secrets.items():
+        states: dict[str, list[str]] = {}
+        for host, holder in secret["holders"].items():
+            states.setdefault(_holds(holder), []).append(host)
+        shown = [f"{', '.join(hosts)} {state}".strip() for state, hosts in states.items() if state != AGREES]
+        rows.append(
+            [
+                name,
+                str(secret["version"] or "-"),
+                secret["changed_at"] or "adopted",
+                "; ".join(shown) or f"all {len(secret['holders'])} agree",
+            ]
+        )
+    yield ""
+    yield "secrets:"
+    yield from _table(rows)
+
+
+def _holds(holder: Mapping[str, Any]) -> str:
+    """What one host has; of another value its mark, which is that of this run only."""
+    if holder["state"] == "differs":
+        return f"differs ({holder['fingerprint']})"
+    return {"absent": "has none", "unseen": UNREACHED}.get(holder["state"], AGREES)

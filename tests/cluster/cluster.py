@@ -25,6 +25,7 @@ from tests.support.ports import free_port
 
 TIMEOUT = 10.0
 ON_HOST = Path(__file__).with_name("on_host")
+SECRETS = "/etc/scaleout-webapp/secrets.json"
 # What each member of the replica set says, by its address and port.
 Members = Callable[[], dict[str, dict[str, Any]]]
 
@@ -134,6 +135,16 @@ class Cluster:
     plan: dict[str, Any]
     hosts: dict[str, Host]
     vip_url: str
+
+    def secrets(self) -> dict[str, str]:
+        """As the hosts keep them, each those that the plan gives it, and all the same."""
+        found: dict[str, str] = {}
+        for name, host in self.hosts.items():
+            kept = json.loads(host.run("sh", "-c", f"cat {SECRETS} 2>/dev/null || echo '{{}}'"))
+            assert set(kept) == {one["name"] for one in self.plan["secrets"] if name in one["holders"]}, name
+            assert [one for one, value in kept.items() if found.get(one, value) != value] == [], name
+            found |= kept
+        return found
 
     @property
     def balancers(self) -> list[Host]:

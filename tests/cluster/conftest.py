@@ -20,8 +20,6 @@ sys.path.insert(0, str(TOP))
 from tests.cluster.cluster import ON_HOST, Cluster, Members, Site, read_hosts, value_of
 from tests.cluster.load import Load
 
-SECRETS = "/etc/scaleout-webapp/secrets.json"
-
 
 def setting(name: str) -> str:
     value = os.environ.get(name)
@@ -38,16 +36,10 @@ def plan() -> dict[str, Any]:
     return dict(json.loads(Path(setting("SCALEOUT_PLAN")).read_text()))
 
 
-@pytest.fixture(scope="session")
+# A rotation changes them.
+@pytest.fixture(scope="module")
 def secrets(cluster: Cluster) -> dict[str, str]:
-    """As the hosts keep them, which have to agree."""
-    found: dict[str, str] = {}
-    for host in cluster.hosts.values():
-        kept = json.loads(host.run("sh", "-c", f"cat {SECRETS} 2>/dev/null || echo '{{}}'"))
-        assert {name: value for name, value in kept.items() if found.get(name, value) != value} == {}
-        found |= kept
-    assert {secret["name"] for secret in cluster.plan["secrets"]} <= set(found)
-    return found
+    return cluster.secrets()
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +49,7 @@ def cluster(plan: dict[str, Any]) -> Cluster:
     return Cluster(plan, named, os.environ.get("SCALEOUT_VIP") or f"http://{plan['vip']['address']}/")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ask_members(cluster: Cluster, secrets: dict[str, str]) -> Members:
     """Asks every member of the replica set who it is, and whom it lets in."""
     mongodb = cluster.plan["mongodb"]
@@ -81,7 +73,7 @@ def ask_members(cluster: Cluster, secrets: dict[str, str]) -> Members:
     return ask
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def password(secrets: dict[str, str]) -> str:
     return secrets["www_admin_password"]
 

@@ -206,6 +206,8 @@ def _app_secrets(app: App, references: References) -> Iterator[dict[str, Any]]:
                 "bytes": secret["bytes"],
                 "encoding": "hex",
                 "generate": secret["generate"],
+                "rotate": secret["rotate"],
+                "notice": secret["notice"],
                 "used_by": f"{app.name}: {secret['description']}" if secret["description"] else app.name,
                 "holders": [host.name for host in app.hosts],
             }

@@ -18,6 +18,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings imp
     REDIS,
     checked,
 )
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._references import user_reference
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems
 
 LOOPBACK = "127.0.0.1"
@@ -77,14 +78,14 @@ def store_references(app: App, stores: Mapping[str, Any]) -> dict[str, dict[str,
         hosts = ",".join(member["host"] for member in mongodb["members"] if _serves(member))
         options = f"replicaSet={mongodb['replica_set']}&authSource={app.name}&readPreference=primary&w=majority"
         options += _tls_options(mongodb["tls"])
-        password = f"${{secrets.{app.name}_mongodb_password:uri}}"
-        login = f"mongodb://{app.name}:{password}@{hosts}"
+        secret = f"{app.name}_mongodb_password"
+        login = f"mongodb://${{secrets.{user_reference(secret)}:uri}}:${{secrets.{secret}:uri}}@{hosts}"
         found["mongodb"] = {
             "uri": f"{login}/{app.name}?{options}",
             "oplog_uri": f"{login}/local?{options}",
             "hosts": hosts,
             "database": app.name,
-            "user": app.name,
+            "user": f"${{secrets.{user_reference(secret)}}}",
             "replica_set": mongodb["replica_set"],
         }
     if redis and app.name in (user["name"] for user in redis["users"]):
@@ -149,6 +150,8 @@ def _secret(name: str, kind: str, used_by: str, length: int, holders: list[str])
         "bytes": length,
         "encoding": "hex",
         "generate": True,
+        "rotate": True,
+        "notice": "",
         "used_by": used_by,
         "holders": holders,
     }

@@ -20,6 +20,7 @@ import pytest
 
 from tests.integration.nginx.harness import REPOSITORY, Nginx
 from tests.integration.nginx.pebble import Pebble
+from tests.support.full import LONG
 from tests.support.playbook import Run, run
 from tests.support.ports import free_port
 
@@ -252,6 +253,7 @@ def test_the_issuer_is_off(cluster: Cluster) -> None:
     assert cluster.everywhere() == before
 
 
+@LONG
 def test_domains_come_and_go(cluster: Cluster) -> None:
     before = cluster.everywhere()
     cluster.domains.append("new.example.com")

@@ -31,7 +31,7 @@ class OneHost:
         self.app: dict[str, Any] = {"profile": "apostrophe", "domains": ["www.test"], "source": {"path": str(TOP)}}
 
     def run(self, *playbooks: str, check: bool = False) -> Run:
-        groups = {group: {"hosts": {"h1": {}}} for group in ("loadbalancer", "app", "mongodb")}
+        groups: dict[str, Any] = {group: {"hosts": {"h1": {}}} for group in ("loadbalancer", "app", "mongodb")}
         local = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,

@@ -210,6 +210,7 @@ def test_hand_copied_secrets_are_adopted_without_a_change(nodes: Nodes) -> None:
     assert "s_raw.raw on h5 can be read by everybody" in re.sub(r"\s+", " ", done.output)
 
 
+@LONG
 def test_owner_and_mode_are_mended(nodes: Nodes) -> None:
     put(nodes, "AAAAA")
     nodes.path("h3", "key.raw").chmod(0o644)
@@ -224,6 +225,7 @@ def test_owner_and_mode_are_mended(nodes: Nodes) -> None:
     assert set(nodes.texts("key.raw").values()) == {"A" * 40 + "\n"}
 
 
+@LONG
 def test_holders_outside_the_limit_are_asked_and_not_written_to(nodes: Nodes) -> None:
     put(nodes, "--AAA")
     secret = nodes.secret("key", "raw")
@@ -287,6 +289,7 @@ def test_values_are_told_apart_by_marks_of_one_run_only(nodes: Nodes) -> None:
     assert len(marks) == 2
 
 
+@LONG
 def test_versions_count_changes(nodes: Nodes) -> None:
     secret = nodes.secret("key", "raw")
     nodes.have(secret)

@@ -28,7 +28,8 @@ class TestApostrophe:
             "NODE_ENV": "production",
             "ADDRESS": "${host.address}",
             "APOS_BASE_URL": "http://www.example.com",
-            "APOS_MONGODB_URI": "mongodb://www:${secrets.www_mongodb_password:uri}@10.0.0.3:27017,10.0.0.4:27017,10.0.0.5:27017"
+            "APOS_MONGODB_URI": "mongodb://${secrets.www_mongodb_password.user:uri}:${secrets.www_mongodb_password:uri}"
+            "@10.0.0.3:27017,10.0.0.4:27017,10.0.0.5:27017"
             "/www?replicaSet=rs0&authSource=www&readPreference=primary&w=majority",
             "APOS_RELEASE_ID": "${release.id}",
             "APOS_SESSION_SECRET": "${secrets.www_session_secret}",

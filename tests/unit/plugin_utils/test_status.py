@@ -94,3 +94,27 @@ def test_a_process_that_is_gone_runs_nothing() -> None:
     rows = status_text(PLAN, found).splitlines()
     assert rows[2].split()[2:4] == ["stopped", "?"]
     assert rows[3].split()[2:5] == ["not", "there", "?"]
+
+
+def test_secrets_by_mark_and_never_by_value() -> None:
+    def holder(state: str, fingerprint: str = "aaaa") -> dict[str, str]:
+        return {"state": state, "fingerprint": fingerprint}
+
+    secrets: dict[str, dict[str, Any]] = {
+        "www_key": {
+            "version": 2,
+            "changed_at": "2026-11-21T10:00:00Z",
+            "holders": {"a1": holder("agrees"), "a2": holder("agrees")},
+        },
+        "www_old": {
+            "version": None,
+            "changed_at": None,
+            "holders": {"a1": holder("differs", "bbbb"), "a2": holder("absent", ""), "b1": holder("unseen", "")},
+        },
+    }
+    assert status_text(PLAN, {}, secrets).splitlines()[-4:] == [
+        "secrets:",
+        "  secret   version  since                 hosts",
+        "  www_key  2        2026-11-21T10:00:00Z  all 2 agree",
+        "  www_old  -        adopted               a1 differs (bbbb); a2 has none; b1 not reached",
+    ]

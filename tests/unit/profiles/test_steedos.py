@@ -46,7 +46,8 @@ class TestRelease:
     def test_what_every_process_is_told(self) -> None:
         release, _containers = examples()
         told = environment(steedos(release))
-        login = "mongodb://erp:${secrets.erp_mongodb_password:uri}@10.0.0.3:27017,10.0.0.4:27017,10.0.0.5:27017"
+        user = "${secrets.erp_mongodb_password.user:uri}:${secrets.erp_mongodb_password:uri}"
+        login = f"mongodb://{user}@10.0.0.3:27017,10.0.0.4:27017,10.0.0.5:27017"
         options = "replicaSet=rs0&authSource=erp&readPreference=primary&w=majority"
         redis = "redis://erp:${secrets.erp_redis_password:uri}@127.0.0.1:6379/0"
         assert told == {

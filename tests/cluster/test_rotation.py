@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets change under traffic, in runs that die: nobody notices, and the old ones are refused at the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from tests.cluster.cluster import ON_HOST, SECRETS, Cluster, Members, Site
+from tests.cluster.load import REQUESTS, Load, Record, judge
+from tests.cluster.test_playbook import site
+from tests.support.full import LONG
+from tests.support.playbook import Run, kill_at, run, start
+from tests.support.secrets import shown
+
+JOURNAL = SECRETS.replace("secrets.json", "secrets-rotation.json")
+AUTHENTICATION_FAILED = 18
+# Task, and the seconds into it.
+EVERY_PHASE = [
+    ("Write the secrets that differ", 1.0),
+    ("Begin the phase both", 12.0),
+    ("Begin the phase switch", 15.0),
+    ("Begin the phase main", 8.0),
+    ("Begin the phase back", 15.0),
+    ("Begin the phase drop", 12.0),
+    ("Remove the journal", 0.3),
+]
+
+
+def begin(wanted: str) -> subprocess.Popen[str]:
+    words = ("-vvv", "--diff", "-e", f"webapp_rotate={wanted}")
+    return start("playbooks/rotate_secrets.yml", *words, inventory=os.environ["SCALEOUT_INVENTORY"])
+
+
+def rotate(wanted: str) -> Run:
+    words = ("-vvv", "--diff", "-e", f"webapp_rotate={wanted}")
+    return run("playbooks/rotate_secrets.yml", *words, inventory=os.environ["SCALEOUT_INVENTORY"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "deaths"),
+    [
+        ("www_session_secret", [("app : Run the instances", 2.0)]),
+        pytest.param("all", EVERY_PHASE, marks=LONG),
+    ],
+    ids=["one secret", "all secrets, in every phase"],
+)
+def test_a_rotation_that_dies_is_ended_by_the_next(
+    cluster: Cluster,
+    visitor: Site,
+    password: str,
+    load: Load,
+    record: Record,
+    wanted: str,
+    deaths: list[tuple[str, float]],
+) -> None:
+    before = cluster.secrets()
+    planned = {one["name"] for one in cluster.plan["secrets"] if one["rotate"] and one["generate"]}
+    expected = planned if wanted == "all" else {wanted}
+    logged_in = Site(cluster.vip_url).login("admin", password)
+    assert logged_in.is_admin()
+
+    # With pauses: the runs are beside them.
+    with load.traffic(workers=4, count=200_000, seconds=3600, pause=0.15) as running:
+        running.wait_for(100)
+        said = [kill_at(begin(wanted), task, after, before) for task, after in deaths]
+        halfway = site()
+        done = rotate(wanted)
+        running.wait_more(100)
+        running.wait_for(REQUESTS)
+        report = running.finish()
+    after = cluster.secrets()
+    outputs = [*said, halfway.output, done.output]
+    assert [
+        name for output in outputs for name in shown(output, {**before, **{f"new {n}": v for n, v in after.items()}})
+    ] == []
+    assert done.recap()
+    judge(load, report, record, rotated=sorted(expected), deaths=len(deaths))
+    assert halfway.code != 0
+    assert "A rotation of secrets was interrupted" in " ".join(halfway.output.split())
+
+    assert {name for name, value in after.items() if value != before[name]} == expected
+    left = {name: host.run("sh", "-c", f"ls {JOURNAL} 2>/dev/null || true") for name, host in cluster.hosts.items()}
+    assert set(left.values()) == {""}, left
+    assert not logged_in.is_admin(), "a session that was signed with the old secret is still good"
+    assert Site(cluster.vip_url).login("admin", password).is_admin()
+    assert run("playbooks/status.yml", inventory=os.environ["SCALEOUT_INVENTORY"]).recap()
+
+
+@LONG
+def test_stores_know_the_new_passwords_only(cluster: Cluster, password: str, ask_members: Members) -> None:
+    """Every secret of a store changes, once more and without a death."""
+    before = cluster.secrets()
+    assert rotate("mongodb_user,redis_user,mongodb_admin,mongodb_keyfile").recap()
+    after = cluster.secrets()
+    # These still log in with what it was before.
+    assert {answer["user"] for answer in ask_members().values()} == {AUTHENTICATION_FAILED}
+
+    redis = cluster.plan["redis"]
+    (user, *_others) = redis["users"]
+    name = user["password"].removeprefix("${secrets.").removesuffix("}")
+    for store in redis["hosts"]:
+        talks = [[f"AUTH {user['name']} {values[name]}", "PING"] for values in (before, after)]
+        targets = [[store["address"], redis["port"], talk] for talk in talks]
+        old, new = cluster.hosts[store["host"]].python(ON_HOST / "talk.py", targets)
+        assert old[0].startswith("-WRONGPASS")
+        assert new == ["+OK", "+PONG"]
+    assert site().recap() == dict.fromkeys(cluster.hosts, (0, 0, 0))
+
+
+@LONG
+def test_hosts_that_disagree_are_named(cluster: Cluster, password: str) -> None:
+    host = cluster.hosts[cluster.instances[0].host]
+    kept = host.run("cat", SECRETS)
+    value = cluster.secrets()["www_session_secret"]
+    try:
+        host.run("sed", "-i", 's/\\("www_session_secret": *"\\)[^"]*/\\1another-value-of-this-host/', SECRETS)
+        done = run("playbooks/status.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
+    finally:
+        host.run("sh", "-c", f"cat > {SECRETS}", stdin=kept)
+    assert done.code != 0
+    assert "www_session_secret" in done.output
+    assert shown(done.output, {"old": value, "other": "another-value-of-this-host"}) == []
