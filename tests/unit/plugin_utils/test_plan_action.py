@@ -172,7 +172,7 @@ def test_one_value_for_the_cluster_and_names_that_nothing_reads(folder: Path) ->
 
 
 def test_a_second_plan_in_one_run_knows_what_the_first_one_left(folder: Path) -> None:
-    """site.yml after secrets_file.yml, or the same twice: their facts are variables of hosts then."""
+    """site.yml twice in one run: its facts are variables of hosts then."""
     done = subprocess.run(
         [
             "ansible-playbook",
