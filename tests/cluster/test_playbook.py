@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.cluster import Cluster, Host, wait_until
+from tests.support.full import LONG
 from tests.support.playbook import Run, run
 from tests.support.secrets import shown
 
@@ -28,6 +29,7 @@ def two_app_hosts(cluster: Cluster) -> tuple[Host, Host]:
     return cluster.hosts[names[0]], cluster.hosts[names[1]]
 
 
+@LONG
 def test_one_app_host_alone(two_app_hosts: tuple[Host, Host]) -> None:
     _other, host = two_app_hosts
     assert site("--limit", host.name).recap() == {host.name: (0, 0, 0)}
@@ -64,7 +66,7 @@ def test_one_app_host_is_repaired_while_another_is_down(cluster: Cluster, two_ap
         )
 
 
-@pytest.mark.parametrize("callback", ["default", "ansible.posix.json"])
+@pytest.mark.parametrize("callback", ["default", pytest.param("ansible.posix.json", marks=LONG)])
 def test_no_secret_in_the_most_talkative_output(
     two_app_hosts: tuple[Host, Host], secrets: dict[str, str], callback: str
 ) -> None:

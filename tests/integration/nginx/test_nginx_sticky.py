@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.nginx.harness import COOKIE, Answer, Backend, Nginx, apply_role, run_module, sticky_site
+from tests.support.full import LONG
 
 
 class Visitor:
@@ -115,6 +116,7 @@ def test_nobody_moves_when_an_instance_is_added(site: Site) -> None:
     assert "d" in site.visitors(12).values()
 
 
+@LONG
 def test_servers_come_and_go_four_beats(site: Site) -> None:
     """As scale.yml does it: nobody moves when one comes, and only its own visitors when one goes."""
 

@@ -111,7 +111,7 @@ def test_given_values_that_look_like_templates_survive(nodes: Nodes) -> None:
     ("down", "cases"),
     [
         ("", {"AAAAB": "AAAAA", "AAAA-": "AAAAA", "A----": "AAAAA", "BABBA": "BBBBB"}),
-        ("h5", {"AAAA-": "AAAA-", "AAA--": "AAAA-", "AAABA": "AAAAA"}),
+        pytest.param("h5", {"AAAA-": "AAAA-", "AAA--": "AAAA-", "AAABA": "AAAAA"}, marks=LONG),
     ],
     ids=["all are seen", "one is down"],
 )
