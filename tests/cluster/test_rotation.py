@@ -5,17 +5,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
 from tests.cluster.cluster import ON_HOST, SECRETS, Cluster, Members, Site
 from tests.cluster.load import REQUESTS, Load, Record, judge
 from tests.cluster.test_playbook import site
+from tests.cluster.test_secrets import search
 from tests.support.full import LONG
 from tests.support.playbook import Run, kill_at, run, start
-from tests.support.secrets import shown
+from tests.support.secrets import ProcessWatch, shown
 
 JOURNAL = SECRETS.replace("secrets.json", "secrets-rotation.json")
 AUTHENTICATION_FAILED = 18
@@ -29,16 +33,35 @@ EVERY_PHASE = [
     ("Begin the phase drop", 12.0),
     ("Remove the journal", 0.3),
 ]
+OTHER = "another-value-of-this-host"
+
+
+def words(wanted: str) -> tuple[str, ...]:
+    return ("playbooks/rotate_secrets.yml", "-vvv", "--diff", "-e", f"webapp_rotate={wanted}")
 
 
 def begin(wanted: str) -> subprocess.Popen[str]:
-    words = ("-vvv", "--diff", "-e", f"webapp_rotate={wanted}")
-    return start("playbooks/rotate_secrets.yml", *words, inventory=os.environ["SCALEOUT_INVENTORY"])
+    return start(*words(wanted), inventory=os.environ["SCALEOUT_INVENTORY"])
 
 
-def rotate(wanted: str) -> Run:
-    words = ("-vvv", "--diff", "-e", f"webapp_rotate={wanted}")
-    return run("playbooks/rotate_secrets.yml", *words, inventory=os.environ["SCALEOUT_INVENTORY"])
+def rotate(wanted: str, *more: str) -> Run:
+    return run(*words(wanted), *more, inventory=os.environ["SCALEOUT_INVENTORY"])
+
+
+def status() -> Run:
+    return run("playbooks/status.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
+
+
+def app_users(cluster: Cluster) -> set[str]:
+    """Only these may have secrets in the environment of their processes."""
+    return {app["user"] for app in cluster.plan["apps"].values()}
+
+
+def in_the_open(cluster: Cluster, *values: dict[str, str]) -> list[str]:
+    both = {f"{name}, {number}": value for number, some in enumerate(values) for name, value in some.items()}
+    return [
+        f"{name}: {found}" for name, host in cluster.hosts.items() for found in search(cluster, host, both)["found"]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -50,54 +73,58 @@ def rotate(wanted: str) -> Run:
     ids=["one secret", "all secrets, in every phase"],
 )
 def test_a_rotation_that_dies_is_ended_by_the_next(
-    cluster: Cluster,
-    visitor: Site,
-    password: str,
-    load: Load,
-    record: Record,
-    wanted: str,
-    deaths: list[tuple[str, float]],
+    cluster: Cluster, password: str, load: Load, record: Record, wanted: str, deaths: list[tuple[str, float]]
 ) -> None:
     before = cluster.secrets()
-    planned = {one["name"] for one in cluster.plan["secrets"] if one["rotate"] and one["generate"]}
-    expected = planned if wanted == "all" else {wanted}
+    made = {one["name"] for one in cluster.plan["secrets"] if one["rotate"] and one["generate"]}
     logged_in = Site(cluster.vip_url).login("admin", password)
     assert logged_in.is_admin()
 
     # With pauses: the runs are beside them.
-    with load.traffic(workers=4, count=200_000, seconds=3600, pause=0.15) as running:
+    traffic = load.traffic(workers=4, count=200_000, seconds=3600, pause=0.15)
+    with ProcessWatch(before, app_users(cluster)) as watch, traffic as running:
         running.wait_for(100)
-        said = [kill_at(begin(wanted), task, after, before) for task, after in deaths]
+        outputs = [kill_at(begin(wanted), task, after, before) for task, after in deaths]
         halfway = site()
         done = rotate(wanted)
         running.wait_more(100)
         running.wait_for(REQUESTS)
         report = running.finish()
     after = cluster.secrets()
-    outputs = [*said, halfway.output, done.output]
-    assert [
-        name for output in outputs for name in shown(output, {**before, **{f"new {n}": v for n, v in after.items()}})
-    ] == []
+    outputs += [halfway.output, done.output]
+    assert [name for output in outputs for values in (before, after) for name in shown(output, values)] == []
+    assert watch.found == set()
+    assert in_the_open(cluster, before, after) == []
     assert done.recap()
-    judge(load, report, record, rotated=sorted(expected), deaths=len(deaths))
+    judge(load, report, record, deaths=len(deaths))
     assert halfway.code != 0
     assert "A rotation of secrets was interrupted" in " ".join(halfway.output.split())
 
-    assert {name for name, value in after.items() if value != before[name]} == expected
+    changed = {name for name, value in after.items() if value != before[name]}
+    assert changed == (made if wanted == "all" else {wanted})
     left = {name: host.run("sh", "-c", f"ls {JOURNAL} 2>/dev/null || true") for name, host in cluster.hosts.items()}
     assert set(left.values()) == {""}, left
     assert not logged_in.is_admin(), "a session that was signed with the old secret is still good"
     assert Site(cluster.vip_url).login("admin", password).is_admin()
-    assert run("playbooks/status.yml", inventory=os.environ["SCALEOUT_INVENTORY"]).recap()
+    assert status().recap()
 
 
 @LONG
-def test_stores_know_the_new_passwords_only(cluster: Cluster, password: str, ask_members: Members) -> None:
-    """Every secret of a store changes, once more and without a death."""
+def test_stores_know_the_new_passwords_only(cluster: Cluster, ask_members: Members, tmp_path: Path) -> None:
+    """Every secret of a store changes once more, to values that are given, and without a death."""
     before = cluster.secrets()
-    assert rotate("mongodb_user,redis_user,mongodb_admin,mongodb_keyfile").recap()
+    given = {one["name"]: token_hex(one["bytes"]) for one in cluster.plan["secrets"] if one["kind"] != "app"}
+    vault = tmp_path / "given.json"
+    vault.touch(mode=0o600)
+    vault.write_text(json.dumps({"webapp_secrets": given}))
+    with ProcessWatch(given, app_users(cluster)) as watch:
+        done = rotate("mongodb_user,redis_user,mongodb_admin,mongodb_keyfile", "-e", f"@{vault}")
+    assert shown(done.output, {**before, **given}) == shown(done.output, before) == []
+    assert watch.found == set()
+    assert done.recap()
     after = cluster.secrets()
-    # These still log in with what it was before.
+    assert after == {**before, **given}
+    # These still log in with what it was when the tests of this file began.
     assert {answer["user"] for answer in ask_members().values()} == {AUTHENTICATION_FAILED}
 
     redis = cluster.plan["redis"]
@@ -113,15 +140,15 @@ def test_stores_know_the_new_passwords_only(cluster: Cluster, password: str, ask
 
 
 @LONG
-def test_hosts_that_disagree_are_named(cluster: Cluster, password: str) -> None:
+def test_hosts_that_disagree_are_named(cluster: Cluster) -> None:
     host = cluster.hosts[cluster.instances[0].host]
     kept = host.run("cat", SECRETS)
     value = cluster.secrets()["www_session_secret"]
     try:
-        host.run("sed", "-i", 's/\\("www_session_secret": *"\\)[^"]*/\\1another-value-of-this-host/', SECRETS)
-        done = run("playbooks/status.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
+        host.run("sh", "-c", f"cat > {SECRETS}", stdin=kept.replace(value, OTHER))
+        done = status()
     finally:
         host.run("sh", "-c", f"cat > {SECRETS}", stdin=kept)
     assert done.code != 0
     assert "www_session_secret" in done.output
-    assert shown(done.output, {"old": value, "other": "another-value-of-this-host"}) == []
+    assert shown(done.output, {"of the others": value, "of this host": OTHER}) == []
