@@ -102,7 +102,11 @@ class Client:
             # It was opened with the password of before, and somebody has changed that since.
             return self.command(address, name, value, database=database, **more)
         before = replace(self.login, password=self.login.password_before)
-        return self._run(address, database, before, name, value, **more)
+        try:
+            return self._run(address, database, before, name, value, **more)
+        except LoginRefusedError:
+            # Somebody has changed it between the two tries.
+            return self._run(address, database, self.login, name, value, **more)
 
     def _run(
         self, address: str, database: str, login: Login | None, name: str, value: Any, **more: Any

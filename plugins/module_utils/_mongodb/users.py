@@ -232,7 +232,8 @@ class Users:
                 raise self._refused(user)
 
     def _is_there(self, address: str, user: User) -> bool:
-        passwords = dict.fromkeys([user.password, self.password_before])
+        # The first one again: somebody may change it between the two tries.
+        passwords = [user.password, self.password_before, user.password if self.password_before else ""]
         return any(
             self.client.accepts(address, user.name, password, user.database) for password in passwords if password
         )

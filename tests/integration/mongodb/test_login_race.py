@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
+import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, Login
 
+from tests.integration.mongodb.changes import made
 from tests.integration.mongodb.mongods import Start
 
 ROUNDS = 25
@@ -39,3 +42,20 @@ def test_a_login_while_the_user_is_made(start: Start) -> None:
         for thread in threads:
             thread.join()
     assert {repr(one) for one in found} == {"True", "False"}
+
+
+def test_the_password_changes_between_two_tries(start: Start, keyfile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where all members of a set are told the new one at once."""
+    (server,), login = made(start, 1, keyfile)
+    old = login["login_password"]
+    somebody = Client(Login("admin", old))
+    client = Client(Login("admin", "horse battery", password_before=old))
+    connect = client._connect
+
+    def change_first(address: str, login: Login) -> object:
+        if login.password == old:
+            somebody.command(server.address, "updateUser", "admin", pwd="horse battery")
+        return connect(address, login)
+
+    monkeypatch.setattr(client, "_connect", change_first)
+    assert client.command(server.address, "ping")["ok"] == 1
