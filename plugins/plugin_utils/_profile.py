@@ -58,7 +58,19 @@ ENVIRONMENT = Table(Scalar(), VARIABLE)
 HEADERS = Table(Scalar(), Text(r"[A-Za-z0-9-]+", "a header name"))
 
 STEP = Shape({"name": required(NAME), "command": required(LINE), "environment": Field(ENVIRONMENT, {})})
-JOB = Shape({"name": required(NAME), "command": required(LINE), "schedule": required(SCHEDULE)})
+JOB = Shape(
+    {
+        "name": required(NAME),
+        "command": required(LINE),
+        "schedule": required(SCHEDULE),
+        "strategy": Field(Text(choices=("single", "staggered", "lease")), "single"),
+        "owner": Field(Text()),
+        "time_limit": Field(Number(0, 604800), 0),
+        "catch_up": Field(Flag(), False),
+        "retry": Field(Flag(), False),
+        "store_failure": Field(Text(choices=("skip", "run")), "skip"),
+    }
+)
 FILE = Shape(
     {
         "path": required(FOLDER),

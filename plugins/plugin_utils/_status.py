@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -18,11 +19,12 @@ def status_text(plan: Mapping[str, Any], seen: Facts, secrets: Mapping[str, Mapp
 
     `seen` has for each host that answered what was found there: `instances` as app_instances_info returns them,
     `checks` as http_health does, `servers` as nginx_info does, `lock` and `lock_dead` as deploy_lock's `found` and
-    `dead`, and `addresses`. `secrets` is shared_secrets_report of the role shared_secrets.
+    `dead`, `jobs` as singleton_cron's `last` by app, `leases` as `cron-guard history --json` says, and `addresses`.
+    `secrets` is shared_secrets_report of the role shared_secrets.
     """
     lines: list[str] = []
     for name, app in plan["apps"].items():
-        lines += [*_app(name, app, plan, seen), ""]
+        lines += [*_app(name, app, plan, seen), *_jobs(name, app, seen), ""]
     return "\n".join([*lines, _lock(seen), *_virtual_ip(plan, seen), *_secrets(secrets or {})]) + "\n"
 
 
@@ -76,6 +78,53 @@ def _balanced(found: Mapping[str, Any], upstream: str, server: str) -> str:
         if (item["upstream"], item["name"]) == (upstream, server):
             return f"{item['state']} ({item['reason']})" if item["reason"] else str(item["state"])
     return "-"
+
+
+def _jobs(name: str, app: Mapping[str, Any], seen: Facts) -> Iterator[str]:
+    """Of each job and each host that has it the last run there; of one behind a guard the last run anywhere."""
+    if not app["jobs"]:
+        return
+    rows = [["job", "strategy", "host", "last run (UTC)", "outcome", "next"]]
+    for job in app["jobs"]:
+        key = job["cron"]["id"]
+        there = {host: found["jobs"][name][key] for host, found in seen.items() if key in _jobs_of(found, name)}
+        if job["strategy"] == "lease":
+            next_ = min((one["next"] for one in there.values() if one["next"]), default=None)
+            rows.append([key, "lease", *_lease(f"{name}/{key}", seen), _time(next_) if there else UNREACHED])
+        else:
+            rows += [
+                [key, job["strategy"], host, _time(last["started"]), _outcome(last), _time(last["next"])]
+                for host, last in there.items()
+            ] or [[key, job["strategy"], "nobody that answered has it", "-", "-", "-"]]
+    yield from _table(rows)
+
+
+def _jobs_of(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return dict(found.get("jobs", {}).get(name, {}))
+
+
+def _lease(job: str, seen: Facts) -> list[str]:
+    """Host, time and outcome of the last run, as the first host says that could ask the store."""
+    told = next((found["leases"] for found in seen.values() if "leases" in found), None)
+    if told is None:
+        return [UNREACHED, "-", "-"]
+    run = next(iter(told.get(job, [])[-1:]), None)
+    if run is None:
+        return ["-", "-", "-"]
+    code = "" if run["exit_code"] is None else f", exit code {run['exit_code']}"
+    return [str(run["node"]), str(run["fire"]).replace("T", " ").rstrip("Z"), f"{run['state']}{code}"]
+
+
+def _outcome(last: Mapping[str, Any]) -> str:
+    if last["running"]:
+        return "running"
+    if last["started"] is None:
+        return "not since the host started"
+    return "well" if last["result"] == "success" else f"{last['result']}, exit code {last['exit_code']}"
+
+
+def _time(seconds: int | None) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S") if seconds else "-"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -26,7 +26,6 @@ def warnings_of(plan: Mapping[str, Any], inputs: Inputs, apps: Sequence[App]) ->
         *_caches(plan, inputs, apps),
         *_instances(inputs, apps),
         *_files(plan),
-        *_not_done(plan),
     ]
 
 
@@ -122,11 +121,3 @@ def _files(plan: Mapping[str, Any]) -> Iterator[str]:
                 "may have another number on each: what one host stores another could not write. "
                 f"Set webapp_apps.{name}.uid to a free one."
             )
-
-
-def _not_done(plan: Mapping[str, Any]) -> Iterator[str]:
-    """What a plan says and no role makes yet."""
-    for name, app in plan["apps"].items():
-        if app["jobs"]:
-            jobs = ", ".join(job["name"] for job in app["jobs"])
-            yield f"{name}: nothing runs its jobs ({jobs}) yet. Set up cron on one host."

@@ -12,6 +12,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._errors import Sca
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.advice import warnings_of
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.apps import check_source, merge_apps
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.certificates import check_tls, plan_acme
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.jobs import plan_jobs
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import GROUPS, App, Host, Inputs, PlanError
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.network import (
     Firewall,
@@ -28,6 +29,7 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings imp
     checked,
 )
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.stores import (
+    leases_url,
     plan_stores,
     store_references,
     store_secrets,
@@ -60,7 +62,7 @@ def plan_cluster(inputs: Inputs, found: Sequence[ScaleoutError] = ()) -> dict[st
     planned, sites = {}, []
     for app in apps:
         references = References(app, _url(app), store_references(app, stores), problems)
-        planned[app.name] = _app(app, references)
+        planned[app.name] = _app(app, references, stores["mongodb"] is not None)
         sites.append(plan_site(app, references, problems))
         secrets += _app_secrets(app, references)
     _check_secrets(secrets, problems)
@@ -83,6 +85,7 @@ def plan_cluster(inputs: Inputs, found: Sequence[ScaleoutError] = ()) -> dict[st
         "sites": sites,
         **stores,
         "vip": vip,
+        "leases_url": leases_url(stores["mongodb"]),
         "acme": plan_acme(inputs, apps),
         "firewall": firewall.plan(),
     }
@@ -133,8 +136,9 @@ def _url(app: App) -> str:
     return app.declared["url"] or f"{scheme}://{next(filter(None, domains), '').lower()}"
 
 
-def _app(app: App, references: References) -> dict[str, Any]:
+def _app(app: App, references: References, mongodb: bool) -> dict[str, Any]:
     """What the role of the app needs to know."""
+    config_dir = f"/etc/webapp/{app.name}"
     profile, inventory = Place(app.profile.source), app.place
     data, declared = app.profile.data, app.declared
     targets = {**dict.fromkeys(app.shared_paths), **declared["shared_paths"]}
@@ -144,7 +148,7 @@ def _app(app: App, references: References) -> dict[str, Any]:
         "uid": app.declared["uid"],
         "group": app.name,
         "root": app.root,
-        "config_dir": f"/etc/webapp/{app.name}",
+        "config_dir": config_dir,
         "domains": [domain.lower() for domain in declared["domains"]],
         "url": _url(app),
         "hosts": [host.name for host in app.hosts],
@@ -167,16 +171,7 @@ def _app(app: App, references: References) -> dict[str, Any]:
         "writable_paths": data["writable_paths"],
         "shared_paths": [{"path": path, "target": target} for path, target in targets.items()],
         "services": {name: _service(app, name, references) for name in app.services},
-        "jobs": [
-            {
-                "name": job["name"],
-                "command": references.command(job["command"], place / "jobs" / at / "command"),
-                "schedule": job["schedule"],
-                "eligible": [host.name for host in app.hosts],
-            }
-            for place, jobs in ((profile, data["jobs"]), (inventory, declared["jobs"]))
-            for at, job in enumerate(jobs)
-        ],
+        "jobs": plan_jobs(app, references, config_dir, mongodb, references.problems),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.install import check_install
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.jobs import LEASES, leases
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import App, Host, Inputs
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.settings import (
     MEMBER,
@@ -22,6 +23,12 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._references import
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import Place, Problems
 
 LOOPBACK = "127.0.0.1"
+_LEASES_USER = {
+    "name": LEASES,
+    "database": LEASES,
+    "roles": ["readWrite"],
+    "password": f"${{secrets.{LEASES}_mongodb_password}}",
+}
 GROUP_OF = {"mongodb": "mongodb", "redis": "cache", "memcached": "cache"}
 MAX_MEMBERS = 50
 MAX_VOTERS = 7
@@ -75,17 +82,13 @@ def store_references(app: App, stores: Mapping[str, Any]) -> dict[str, dict[str,
     found: dict[str, dict[str, str]] = {}
     mongodb, redis, memcached = stores["mongodb"], stores["redis"], stores["memcached"]
     if mongodb and "mongodb" in app.stores:
-        hosts = ",".join(member["host"] for member in mongodb["members"] if _serves(member))
-        options = f"replicaSet={mongodb['replica_set']}&authSource={app.name}&readPreference=primary&w=majority"
-        options += _tls_options(mongodb["tls"])
-        secret = f"{app.name}_mongodb_password"
-        login = f"mongodb://${{secrets.{user_reference(secret)}:uri}}:${{secrets.{secret}:uri}}@{hosts}"
+        login, options = _mongodb_login(mongodb, app.name)
         found["mongodb"] = {
             "uri": f"{login}/{app.name}?{options}",
             "oplog_uri": f"{login}/local?{options}",
-            "hosts": hosts,
+            "hosts": login.rpartition("@")[2],
             "database": app.name,
-            "user": f"${{secrets.{user_reference(secret)}}}",
+            "user": f"${{secrets.{user_reference(f'{app.name}_mongodb_password')}}}",
             "replica_set": mongodb["replica_set"],
         }
     if redis and app.name in (user["name"] for user in redis["users"]):
@@ -104,6 +107,23 @@ def store_references(app: App, stores: Mapping[str, Any]) -> dict[str, dict[str,
     return found
 
 
+def _mongodb_login(mongodb: Mapping[str, Any], user: str) -> tuple[str, str]:
+    """Beginning and end of a URI by which a user reaches the database that is called like the user."""
+    secret = f"{user}_mongodb_password"
+    hosts = ",".join(member["host"] for member in mongodb["members"] if _serves(member))
+    login = f"mongodb://${{secrets.{user_reference(secret)}:uri}}:${{secrets.{secret}:uri}}@{hosts}"
+    options = f"replicaSet={mongodb['replica_set']}&authSource={user}&readPreference=primary&w=majority"
+    return login, options + _tls_options(mongodb["tls"])
+
+
+def leases_url(mongodb: Mapping[str, Any] | None) -> str:
+    """Where guards of jobs meet, or nothing where there are none."""
+    if not mongodb or LEASES not in (user["name"] for user in mongodb["users"]):
+        return ""
+    login, options = _mongodb_login(mongodb, LEASES)
+    return f"{login}/{LEASES}?{options}"
+
+
 def _tls_options(tls: Mapping[str, Any]) -> str:
     """What a connection string says of TLS."""
     trusted = f"&tlsCAFile={quote(tls['client_ca_file'])}" if "client_ca_file" in tls else ""
@@ -116,7 +136,7 @@ def store_secrets(inputs: Inputs, apps: Sequence[App], stores: Mapping[str, Any]
         "mongodb": [host.name for host in inputs.group("mongodb")] if stores["mongodb"] else [],
         "redis": [host["host"] for host in stores["redis"]["hosts"]] if stores["redis"] else [],
     }
-    clients = {app.name: [host.name for host in app.hosts] for app in apps}
+    clients = {**{app.name: [host.name for host in app.hosts] for app in apps}, LEASES: leases(apps)}
     found = []
     if stores["mongodb"]:
         found += [
@@ -202,7 +222,8 @@ def _mongodb(inputs: Inputs, apps: Sequence[App], settings: dict[str, Any], prob
                 "password": f"${{secrets.{app.name}_mongodb_password}}",
             }
             for app in users_of("mongodb", apps)
-        ],
+        ]
+        + ([_LEASES_USER] if leases(apps) else []),
     }
     _check_members(plan, problems)
     _check_tls(plan, problems)

@@ -88,7 +88,7 @@ def _app(plan: Mapping[str, Any], name: str, app: Mapping[str, Any]) -> Node:
                 Node(f"shared  {path['path']} -> {path['target'] or 'kept on each host'}")
                 for path in app["shared_paths"]
             ),
-            *(Node(f"job  {job['name']}  {job['schedule']}") for job in app["jobs"]),
+            *(Node(f"job  {job['name']}  {job['schedule']}  {job['strategy']}") for job in app["jobs"]),
         ],
     )
 

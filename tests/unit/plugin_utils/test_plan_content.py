@@ -285,7 +285,7 @@ class TestExample:
             "currency": "EUR",
         }
         assert one["services"]["api"]["command"] == "node api.js --port ${service.port}"
-        assert [(job["name"], job["eligible"]) for job in one["jobs"]] == [
+        assert [(job["name"], job["cron"]["candidates"]) for job in one["jobs"]] == [
             ("cleanup", ["app1", "app2"]),
             ("report", ["app1", "app2"]),
         ]
@@ -557,14 +557,59 @@ class TestWarnings:
         zones["db2"] = {"zone": "c"}
         assert not any("Zone" in warning for warning in plan(hosts=zones)["warnings"])
 
-    def test_what_no_role_makes_yet(self) -> None:
-        text = "jobs: [{name: clean, command: x, schedule: '1 2 * * *'}]\n"
-        warnings = " ".join(plan({"www": app()}, profiles=[profile(text)])["warnings"])
-        assert "nothing runs its jobs (clean) yet" in warnings
-
     def test_files_that_each_host_keeps_by_itself(self) -> None:
         assert any(
             "www keeps public/uploads on each of its 2 hosts" in warning
             for warning in plan({"www": site()})["warnings"]
         )
         assert not any("uploads" in warning for warning in plan({"www": site(hosts=["app1"])})["warnings"])
+
+
+class TestJobs:
+    def jobs(self, text: str, **more: Any) -> list[dict[str, Any]]:
+        planned = plan({"www": app(**more)}, profiles=[profile(f"jobs: [{text}]\n")])
+        return list(planned["apps"]["www"]["jobs"])
+
+    def test_a_job_as_the_role_takes_it(self) -> None:
+        (job,) = self.jobs("{name: clean, command: \"node bin/clean 'a b' 100%\", schedule: '*/15 2 * * mon'}")
+        assert job == {
+            "name": "clean",
+            "schedule": "*/15 2 * * mon",
+            "strategy": "single",
+            "cron": {
+                "id": "clean",
+                "job": "set -a; . /etc/webapp/www/environment; cd /opt/webapp/www/current && "
+                "exec node bin/clean 'a b' 100%",
+                "minute": "*/15",
+                "hour": "2",
+                "day": "*",
+                "month": "*",
+                "weekday": "mon",
+                "user": "www",
+                "strategy": "single",
+                "candidates": ["app1", "app2"],
+                "time_limit": 0,
+                "catch_up": False,
+            },
+        }
+
+    def test_guards_meet_in_mongodb(self) -> None:
+        lease = {"name": "mail", "command": "x", "schedule": "0 * * * *", "strategy": "lease", "retry": True}
+        planned = plan({"www": site(jobs=[lease])})
+        cron = planned["apps"]["www"]["jobs"][0]["cron"]
+        assert (cron["strategy"], cron["retry"], cron["store_failure"]) == ("lease", True, "skip")
+        assert planned["leases_url"].startswith("mongodb://${secrets.cron_leases_mongodb_password.user:uri}:")
+        assert "/cron_leases?replicaSet=rs0&authSource=cron_leases" in planned["leases_url"]
+        assert planned["mongodb"]["users"][-1] == {
+            "name": "cron_leases",
+            "database": "cron_leases",
+            "roles": ["readWrite"],
+            "password": "${secrets.cron_leases_mongodb_password}",
+        }
+        (secret,) = [one for one in planned["secrets"] if one["name"] == "cron_leases_mongodb_password"]
+        assert secret["holders"] == ["db1", "db2", "db3", "app1", "app2"]
+
+    def test_without_leases_nobody_meets(self) -> None:
+        planned = plan({"www": site()})
+        assert planned["leases_url"] == ""
+        assert [user["name"] for user in planned["mongodb"]["users"]] == ["www"]

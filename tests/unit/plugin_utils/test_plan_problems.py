@@ -498,7 +498,6 @@ class TestReferences:
             ("files: [{path: a, content: VALUE}]", "files.0.content"),
             ("build: [{name: x, command: VALUE}]", "build.0.command"),
             ("release_steps: [{name: x, command: y, environment: {A: VALUE}}]", "release_steps.0.environment.A"),
-            ("jobs: [{name: x, command: VALUE, schedule: 1 2 * * *}]", "jobs.0.command"),
         ],
     )
     def test_a_port_where_no_process_is(self, text: str, place: str) -> None:
@@ -566,3 +565,33 @@ class TestBalance:
             "webapp_apps.www.services.web: is sticky, for which balancers need IP addresses, and app1 has none."
             " Give the host webapp_address (or ansible_host)."
         ]
+
+
+class TestJobs:
+    @pytest.mark.parametrize(
+        ("job", "words"),
+        [
+            ({"schedule": "61 2 * * *"}, ["jobs.0.schedule", "61"]),
+            ({"command": "x ${release.path}"}, ["jobs.0.command: has ${release.path}, which a job does not know"]),
+            ({"command": "x 'y"}, ["jobs.0.command: cannot be read as a command"]),
+            ({"command": "x ${secrets.key}"}, ["jobs.0.command: has a secret in a command line"]),
+            ({"owner": "db1"}, ["jobs.0.owner: db1 does not run www. Name one of app1, app2"]),
+            ({"owner": "app1", "strategy": "staggered"}, ["jobs.0.owner: a job of strategy staggered has no owner"]),
+            ({"retry": True}, ["jobs.0.retry: only a job of strategy lease"]),
+            ({"strategy": "lock"}, ["jobs.0.strategy", "single, staggered, lease"]),
+        ],
+    )
+    def test_refused(self, job: dict[str, Any], words: list[str]) -> None:
+        full = {"name": "clean", "command": "x", "schedule": "1 2 * * *", **job}
+        found = the_problem({"www": app(jobs=[full], secrets={"key": {}})})
+        assert [word for word in words if word not in found] == []
+
+    def test_a_lease_needs_a_store(self) -> None:
+        lease = {"name": "clean", "command": "x", "schedule": "1 2 * * *", "strategy": "lease"}
+        groups = {"loadbalancer": ["lb1"], "app": ["app1"]}
+        assert "jobs.0.strategy: needs MongoDB" in the_problem({"www": app(jobs=[lease])}, groups=groups)
+
+    def test_one_name_for_two_jobs(self) -> None:
+        text = "jobs: [{name: clean, command: x, schedule: 1 2 * * *}]\n"
+        more = [{"name": "clean", "command": "y", "schedule": "1 2 * * *"}]
+        assert "jobs.0: clean is there twice" in the_problem({"www": app(jobs=more)}, profiles=[profile(text)])

@@ -12,12 +12,13 @@ from ansible_collections.scaleout.webapp.plugins.plugin_utils._status import sta
 PLAN: dict[str, Any] = {
     "apps": {
         "www": {
+            "jobs": [],
             "services": {
                 "web": {
                     "health": {"path": "/healthz"},
                     "instances": [{"host": "a1", "port": 3000}, {"host": "a2", "port": 3000}],
                 }
-            }
+            },
         }
     },
     "hosts": {
@@ -118,3 +119,21 @@ def test_secrets_by_mark_and_never_by_value() -> None:
         "  www_key  2        2026-11-21T10:00:00Z  all 2 agree",
         "  www_old  -        adopted               a1 differs (bbbb); a2 has none; b1 not reached",
     ]
+
+
+def test_jobs_and_how_they_ended() -> None:
+    jobs = [{"strategy": strategy, "cron": {"id": name}} for name, strategy in (("clean", "single"), ("mail", "lease"))]
+    plan = {**PLAN, "apps": {"www": {**PLAN["apps"]["www"], "jobs": jobs}}}
+    never = {"running": False, "started": None, "result": None, "exit_code": None, "next": 1767312000}
+    failed = {**never, "started": 1767225600, "result": "exit-code", "exit_code": 3}
+    mail = {"node": "a2", "fire": "2026-01-01T00:10:00Z", "state": "done", "exit_code": 0}
+    seen = {
+        "a1": {"jobs": {"www": {"clean": failed, "mail": never}}, "leases": {"www/mail": [mail]}},
+        "a2": {"jobs": {"www": {"mail": never}}, "leases": {"www/mail": [mail]}},
+    }
+    assert status_text(plan, seen).splitlines()[4:7] == [
+        "  job    strategy  host  last run (UTC)       outcome                 next",
+        "  clean  single    a1    2026-01-01 00:00:00  exit-code, exit code 3  2026-01-02 00:00:00",
+        "  mail   lease     a2    2026-01-01 00:10:00  done, exit code 0       2026-01-02 00:00:00",
+    ]
+    assert "nobody that answered has it" in status_text(plan, {})
