@@ -73,7 +73,9 @@ def units() -> dict[str, str]:
         found["at boot " + line.split()[0]] = "enabled"
     # What systemd and SSH start for a moment.
     return {
-        name: value for name, value in found.items() if not re.search(r"systemd-|user@|user-|session|apt-|run-", name)
+        name: value
+        for name, value in found.items()
+        if not re.search(r"systemd-|user@|user-|session|apt-|run-|scaleout-cron-.*service", name)
     }
 
 
