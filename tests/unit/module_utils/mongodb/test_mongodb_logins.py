@@ -56,7 +56,7 @@ def test_the_one_of_before_serves_until_the_new_one_is_set(monkeypatch: pytest.M
     assert server.tried[3:] == ["old", "new"]
 
 
-@pytest.mark.parametrize(("before", "tried"), [("", ["new"]), ("old", ["new", "old"])])
+@pytest.mark.parametrize(("before", "tried"), [("", ["new"]), ("old", ["new", "old", "new"])])
 def test_both_are_refused(monkeypatch: pytest.MonkeyPatch, before: str, tried: list[str]) -> None:
     server = Server()
     server.password = "another"
