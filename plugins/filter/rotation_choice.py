@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._rotation import choose
 
 
@@ -21,11 +20,10 @@ def rotation_choice(
     given: Mapping[str, str],
     wanted: str | Sequence[str] = "",
     older_than: object = "",
+    begun: bool = False,
 ) -> dict[str, Any]:
     """The names, what will be noticed, and what speaks against it. No value is in it."""
     words = wanted.split(",") if isinstance(wanted, str) else wanted
-    if str(older_than) and not str(older_than).isdigit():
-        raise AnsibleFilterError(f"webapp_rotate_older_than is {older_than!r}: give a number of days")
     return choose(
         secrets,
         report,
@@ -33,7 +31,8 @@ def rotation_choice(
         unchanged=[name for name, value in given.items() if value == values.get(name)],
         given=list(given),
         wanted=[word.strip() for word in words if word.strip()],
-        older_than=int(str(older_than)) if str(older_than) else None,
+        older_than=str(older_than),
+        begun=begun,
         now=datetime.now(timezone.utc),
     )
 

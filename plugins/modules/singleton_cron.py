@@ -212,6 +212,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+name:
+  description: Name of the set of jobs.
+  returned: success
+  type: str
 report:
   description: What is on the host now, or would be in check mode, as P(scaleout.webapp.cron_placement#filter) wants it.
   returned: success
@@ -324,6 +328,7 @@ class Turn:
         running = [job for job, last in last_runs(states, known, self.client.name).items() if last["running"]]
         return {
             "changed": self.changed,
+            "name": self.client.name,
             "report": {"shows": shows, "notes": show_notes(notes)},
             "removed": gone,
             "written": self.written,

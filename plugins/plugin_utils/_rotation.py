@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.jobs import LEASES
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._references import user_reference
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._schema import suggestion
 
@@ -24,12 +25,15 @@ PARTS = ("old", "new")
 # What the phases are called, in their order. In the second and the fourth the apps are told, else the stores.
 PHASES = ("both", "switch", "main", "back", "drop")
 NOTICES = {
+    "leases": "the guards of scheduled jobs are told twice; a job that runs meanwhile may be recorded as lost",
     "mongodb_admin": "nobody but the playbooks logs in with it",
     "mongodb_keyfile": "the members of the replica set restart twice, one after the other",
-    "mongodb_user": "the instances of its app restart twice, one after the other",
+    "mongodb_user": "the instances of its app restart twice, one after the other; a scheduled job that"
+    " runs meanwhile may fail",
     "redis_user": "the instances of its app restart, one after the other",
     "app": "the instances of its app restart, one after the other",
 }
+LEASES_SECRET = f"{LEASES}_mongodb_password"
 # The second user of a database while its app changes from one password to the other; no app can be called so.
 SECOND_USER = ".next"
 
@@ -46,27 +50,32 @@ def choose(
     unchanged: Sequence[str],
     given: Sequence[str],
     wanted: Sequence[str],
-    older_than: int | None,
+    older_than: str,
+    begun: bool,
     now: datetime,
 ) -> dict[str, Any]:
     """The secrets to change: those of an interrupted run, and those wanted, by name, kind, age in days or `all`.
 
     `secrets` is that of the plan, `report` and `journal` are shared_secrets_report of the values and of the journal.
-    `given` are those of which the inventory has the value, `unchanged` those of them of which it has the present one.
+    `begun` is whether some host has a journal. `given` are those of which the inventory has the value, `unchanged`
+    those of them of which it has the present one.
     The result has `names`, `resumed`, `notices` of those who will notice something, `left` with what is not changed and
     why, and `problems`, with which nothing may be begun.
     """
     found = {secret["name"]: secret for secret in secrets}
     resumed = sorted({name for name in found if _begun(journal, name)})
     problems = [str(problem) for problem in _unknown(found, wanted)]
-    if not wanted and older_than is None and not resumed:
+    if older_than and not older_than.isdigit():
+        problems.append(f"webapp_rotate_older_than is {older_than!r}: give a number of days")
+    days = int(older_than) if older_than.isdigit() else None
+    if not wanted and not older_than and not resumed and not begun:
         problems.append(
             "nothing is wanted: name secrets or kinds in webapp_rotate, or an age in webapp_rotate_older_than"
         )
     names, left = list(resumed), []
     for name, secret in found.items():
         by_name = name in wanted
-        if name in resumed or not (by_name or _matches(secret, report.get(name, {}), wanted, older_than, now)):
+        if name in resumed or not (by_name or _matches(secret, report.get(name, {}), wanted, days, now)):
             continue
         why = _obstacle(secret, name in given, name in unchanged)
         if not why:
@@ -138,7 +147,8 @@ def _unsettled(name: str, state: Mapping[str, Any], chosen: bool) -> Iterator[st
 
 
 def _notice(secret: Mapping[str, Any]) -> str:
-    return NOTICES[secret["kind"]] + (f"; {secret['notice']}" if secret["notice"] else "")
+    kind = "leases" if secret["name"] == LEASES_SECRET else secret["kind"]
+    return NOTICES[kind] + (f"; {secret['notice']}" if secret["notice"] else "")
 
 
 def phases(kinds: Sequence[str]) -> list[str]:

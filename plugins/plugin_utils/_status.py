@@ -105,10 +105,10 @@ def _jobs_of(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _lease(job: str, seen: Facts) -> list[str]:
     """Host, time and outcome of the last run, as the first host says that could ask the store."""
-    told = next((found["leases"] for found in seen.values() if "leases" in found), None)
+    told = next((found["leases"][job] for found in seen.values() if job in found.get("leases", {})), None)
     if told is None:
         return [UNREACHED, "-", "-"]
-    run = next(iter(told.get(job, [])[-1:]), None)
+    run = next(iter(told[-1:]), None)
     if run is None:
         return ["-", "-", "-"]
     code = "" if run["exit_code"] is None else f", exit code {run['exit_code']}"

@@ -27,7 +27,7 @@ class OneHost:
         self.folder = folder
         self.file = folder / "secrets.json"
         self.given: dict[str, Any] = {}
-        self.variables: dict[str, Any] = {}
+        self.variables: dict[str, Any] = {"webapp_secrets_make": True}
         self.app: dict[str, Any] = {"profile": "apostrophe", "domains": ["www.test"], "source": {"path": str(TOP)}}
 
     def run(self, *playbooks: str, check: bool = False) -> Run:
@@ -138,17 +138,33 @@ def test_what_somebody_else_gives_is_not_made(host: OneHost) -> None:
 
 
 def test_a_playbook_that_gives_hosts_nothing_wants_them_complete(host: OneHost) -> None:
-    host.variables = {"webapp_secrets_complete": True}
-    done = host.run(*LOOK)
-    assert done.code != 0
-    assert "www_session_secret: h1 has no value, or another one. Run site.yml, which gives it" in text(done)
-    host.variables = {}
+    makes, host.variables = host.variables, {"webapp_secrets_complete": True}
+    assert "www_session_secret: no host has a value yet. Run site.yml, which makes it" in text(host.run(*LOOK))
+    host.variables = makes
     assert host.run(*LOOK, *GIVE).changed() == 1
     host.variables = {"webapp_secrets_complete": True}
     assert host.run(*LOOK).changed() == 0
+    host.given = {"www_session_secret": GIVEN}
+    assert "www_session_secret: h1 has no value, or another one. Run site.yml, which gives it" in text(host.run(*LOOK))
 
 
 def test_a_playbook_of_mongodb_does_not_mind_the_secrets_of_apps(host: OneHost) -> None:
+    assert host.run(*LOOK, *GIVE).changed() == 1
     host.app["secrets"] = {"merchant_key": {"generate": False}}
     host.variables = {"webapp_secret_kinds": ["mongodb_admin", "mongodb_keyfile", "mongodb_user"]}
     assert host.run(*LOOK).changed() == 0
+
+
+def test_mongodb_that_has_a_key_gets_no_new_one(host: OneHost, tmp_path: Path) -> None:
+    """As where the vault of before was forgotten: nobody would know the passwords that the servers know."""
+    key = tmp_path / "mongod.key"
+    key.write_text("k" * 32)
+    host.variables["webapp_secrets_keyfile"] = str(key)
+    done = host.run(*LOOK, *GIVE)
+    assert done.code != 0
+    assert f"h1 has {key}, and no host has its secret: give the values of MongoDB once in webapp_secrets" in text(done)
+    assert not host.file.exists()
+    host.given = {"mongodb_keyfile": "k" * 32}
+    assert host.run(*LOOK, *GIVE).changed() == 1
+    host.given = {}
+    assert host.run(*LOOK, *GIVE).changed() == 0

@@ -56,8 +56,9 @@ def state(*states: str, changed_at: str | None = None, problem: str = "") -> dic
 
 def chosen(
     wanted: str = "",
-    older_than: int | None = None,
+    older_than: str = "",
     begun: str = "",
+    journal_somewhere: bool = False,
     given_: str = "",
     unchanged: str = "",
     report: dict[str, dict[str, Any]] | None = None,
@@ -72,6 +73,7 @@ def chosen(
         given_.split(),
         wanted.split(),
         older_than,
+        journal_somewhere,
         NOW,
     )
 
@@ -98,16 +100,17 @@ def test_what_visitors_notice_is_said() -> None:
 def test_by_age() -> None:
     old, young = state("agrees", changed_at="2026-08-01T00:00:00Z"), state("agrees", changed_at="2026-11-01T00:00:00Z")
     report = {**dict.fromkeys(MADE, young), "mongodb_keyfile": old, "www_redis_password": state("agrees")}
-    assert chosen("", 90, report=report)["names"] == ["mongodb_keyfile", "www_redis_password"]
-    assert chosen("redis_user", 90, report=report)["names"] == ["www_redis_password"]
-    assert chosen("www_session_secret", 90, report=report)["names"] == ["www_session_secret"]
-    assert chosen("", 0, report=report)["names"] == MADE
+    assert chosen("", "90", report=report)["names"] == ["mongodb_keyfile", "www_redis_password"]
+    assert chosen("redis_user", "90", report=report)["names"] == ["www_redis_password"]
+    assert chosen("www_session_secret", "90", report=report)["names"] == ["www_session_secret"]
+    assert chosen("", "0", report=report)["names"] == MADE
 
 
 @pytest.mark.parametrize(
     ("about", "words"),
     [
         ({}, "nothing is wanted: name secrets or kinds in webapp_rotate"),
+        ({"older_than": "a month"}, "webapp_rotate_older_than is 'a month': give a number of days"),
         ({"wanted": "www_sesion_secret"}, "there is no secret www_sesion_secret. Did you mean www_session_secret?"),
         ({"wanted": "www_file_key"}, "www_file_key: what it was used for does not survive a change"),
         ({"wanted": "www_s3_secret"}, "www_s3_secret: its value is not made here"),
@@ -142,6 +145,11 @@ def test_an_interrupted_rotation_goes_on_whatever_is_wanted() -> None:
     assert resumed["problems"] == []
     both = chosen("redis_user", begun="www_session_secret")
     assert both["names"] == ["www_redis_password", "www_session_secret"]
+
+
+def test_a_journal_of_what_is_no_more_is_only_to_be_removed() -> None:
+    nothing = chosen(journal_somewhere=True)
+    assert (nothing["names"], nothing["problems"]) == ([], [])
 
 
 def test_each_kind_has_the_phases_it_needs() -> None:
