@@ -12,7 +12,8 @@ import hashlib
 import json
 import re
 import secrets as random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -160,25 +161,35 @@ class ActionModule(ActionBase):
 
     def _ask(self, job: Mapping[str, Any], args: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Run the module on the host. Its arguments are in no log there, and what a crash leaves is not shown here."""
-        hidden = self._task.no_log
-        self._task.no_log = True
         try:
-            done = self._execute_module(
-                "scaleout.webapp.shared_secret_files",
-                module_args={"record": args["record"], "job": json.dumps(job)},
-                task_vars=variables,
-            )
+            with self._unheard():
+                done = self._execute_module(
+                    "scaleout.webapp.shared_secret_files",
+                    module_args={"record": args["record"], "job": json.dumps(job)},
+                    task_vars=variables,
+                )
         except AnsibleConnectionFailure:
             raise
         except AnsibleError as error:
             return {"failed": True, "msg": str(error)}
-        finally:
-            self._task.no_log = hidden
         if done.get("unreachable"):
             raise AnsibleConnectionFailure(str(done.get("msg")))
         if not done.get("failed"):
             return dict(done)
         return {"failed": True, "msg": _failure(done)}
+
+    @contextmanager
+    def _unheard(self) -> Iterator[None]:
+        """The module is told not to log, and connections not to show at -vvv what programs print, as ssh would."""
+        quiet = [self._task, self._play_context, getattr(self._connection, "_play_context", self._play_context)]
+        before = [one.no_log for one in quiet]
+        for one in quiet:
+            one.no_log = True
+        try:
+            yield
+        finally:
+            for one, no_log in zip(quiet, before):
+                one.no_log = no_log
 
 
 def _failure(done: Mapping[str, Any]) -> str:

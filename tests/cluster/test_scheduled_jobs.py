@@ -42,7 +42,8 @@ def test_each_minute_has_one_run(cluster: Cluster) -> None:
     assert fires == [fires[0] + timedelta(minutes=number) for number in range(len(fires))]
     assert {one["state"] for one in runs} == {"finished"}
     for host in before:
-        noted = sum(one["node"] == host for one in runs)
+        # Where a test had taken the environment away, the job failed before it could write.
+        noted = sum(one["node"] == host and one["exit_code"] == 0 for one in runs)
         assert before[host] - 1 <= noted <= after[host], f"{host} ran it another number of times than the store knows"
 
 
