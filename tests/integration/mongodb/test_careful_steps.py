@@ -16,6 +16,7 @@ from tests.integration.mongodb.mongods import (
     start_replica_set,
     wait_for,
 )
+from tests.support.full import LONG
 
 
 def in_maintenance(server: Mongod, primary: Mongod) -> None:
@@ -98,6 +99,7 @@ def ids_of(server: Mongod) -> dict[str, int]:
     return {member["host"]: member["_id"] for member in config_of(server)["members"]}
 
 
+@LONG
 def test_no_id_comes_again_after_a_forced_configuration(start: Start) -> None:
     servers = start(4)
     first, gone, by_hand, new = servers

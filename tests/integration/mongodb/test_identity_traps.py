@@ -91,6 +91,7 @@ def test_from_names_of_loopback_to_real_ones(start: Start) -> None:
 
 
 @WITH_AND_WITHOUT
+@LONG
 def test_a_member_begins_anew_as_something_else(
     start: Start, keyfile: Path, traffic: TrafficOn, authentication: bool
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_member_begins_anew_as_something_else(
     assert_one_vote_at_a_time(servers)
 
 
+@LONG
 def test_a_removed_member_comes_back(start: Start, traffic: TrafficOn) -> None:
     """With its old data, and under another `_id` than any other host had."""
     servers, _login = made(start, 4)

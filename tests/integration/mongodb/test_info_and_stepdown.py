@@ -136,6 +136,7 @@ def test_step_down_in_four_beats(
         assert "give login_user" in stranger["msg"].lower()
 
 
+@LONG
 def test_nobody_steps_down_for_nobody(start: Start) -> None:
     servers = start(3)
     members = [
@@ -155,6 +156,7 @@ def test_nobody_steps_down_for_nobody(start: Start) -> None:
     assert "is primary again" in str(forced["warnings"])
 
 
+@LONG
 def test_an_unready_successor_is_waited_for(start: Start) -> None:
     servers = start(2)
     replica_set(servers[0], servers, settings={**QUICK, "heartbeatTimeoutSecs": 1})

@@ -88,6 +88,7 @@ def test_the_newest_survivor_is_taken(start: Start) -> None:
         assert client["traffic"]["numbers"].find_one({"_id": 1})
 
 
+@LONG
 def test_survivors_that_force_at_the_same_time(start: Start) -> None:
     servers = start(5)
     done(replica_set(servers[0], servers))

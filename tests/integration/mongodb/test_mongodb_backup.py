@@ -18,6 +18,7 @@ from pymongo.errors import WTimeoutError
 from pymongo.write_concern import WriteConcern
 
 from tests.integration.mongodb.mongods import QUICK, REPOSITORY, Mongod, Start, replica_set, run_module, wait_for
+from tests.support.full import LONG
 
 
 def back_up(server: Mongod, folder: Path, check: bool = False, **more: Any) -> dict[str, Any]:
@@ -83,6 +84,7 @@ def test_a_backup_is_data_again(member: Mongod, program: str, tmp_path: Path) ->
         other.stop()
 
 
+@LONG
 def test_only_its_own_folder_is_replaced(member: Mongod, program: str, tmp_path: Path) -> None:
     archive = back_up(member, tmp_path / "backups")["archive"]
     theirs = tmp_path / "theirs"
@@ -116,6 +118,7 @@ def test_only_its_own_folder_is_replaced(member: Mongod, program: str, tmp_path:
         other.stop()
 
 
+@LONG
 def test_two_restores_take_turns(member: Mongod, program: str, tmp_path: Path) -> None:
     archive = back_up(member, tmp_path / "backups")["archive"]
     target = tmp_path / "restored"

@@ -23,7 +23,7 @@ from tests.integration.mongodb.mongods import (
     users,
     votes_over_time,
 )
-from tests.support.full import FULL
+from tests.support.full import FULL, LONG
 from tests.support.ports import free_port
 
 ADMIN_USER = {"name": "admin", "password": ADMIN["login_password"], "roles": ["root"]}
@@ -39,7 +39,7 @@ def members_of(server: Mongod) -> dict[str, dict[str, Any]]:
     return {member["host"]: member for member in server.ask("replSetGetConfig")["config"]["members"]}
 
 
-@pytest.mark.parametrize("_round", range(12 if FULL else 4))
+@pytest.mark.parametrize("_round", range(12 if FULL else 2))
 def test_all_at_once_make_one_set(start: Start, _round: int) -> None:
     servers = start(3)
     results = on_all(lambda server: replica_set(server, servers), servers)
@@ -333,7 +333,10 @@ def test_check_where_nothing_runs() -> None:
     assert made["changes"] == [{"user": "admin@admin", "command": "createUser"}]
 
 
-@pytest.mark.parametrize(("interpreter", "authentication"), [(sys.executable, False), (DISTRIBUTION_PYTHON, True)])
+@pytest.mark.parametrize(
+    ("interpreter", "authentication"),
+    [pytest.param(sys.executable, False, marks=LONG), (DISTRIBUTION_PYTHON, True)],
+)
 def test_four_beats(start: Start, keyfile: Path, tmp_path: Path, interpreter: str, authentication: bool) -> None:
     servers = start(3, keyfile=keyfile if authentication else None)
     login = ADMIN if authentication else {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.integration.mongodb.changes import made
 from tests.integration.mongodb.mongods import ADMIN, Mongod, Start, on_all, replica_set, users, wait_for
+from tests.support.full import LONG
 
 ADMIN_USER = {"name": "admin", "password": ADMIN["login_password"], "roles": ["root"]}
 
@@ -83,6 +84,7 @@ def test_without_authentication(start: Start) -> None:
     assert sorted(len(commands(result)) for result in first) == [0, 1]
 
 
+@LONG
 def test_a_lost_majority_is_told_long_before_the_end_of_the_wait(start: Start, keyfile: Path) -> None:
     servers, login = made(start, 3, keyfile)
     left = next(server for server in servers if not server.hello()["isWritablePrimary"])

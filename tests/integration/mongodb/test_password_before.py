@@ -7,12 +7,14 @@ from typing import Any
 
 from tests.integration.mongodb.changes import done, made
 from tests.integration.mongodb.mongods import ADMIN, Start, replica_set, run_module, users, wait_for
+from tests.support.full import LONG
 
 NEW: dict[str, Any] = {"login_user": "admin", "login_password": "horse battery"}
 BOTH = {**NEW, "login_password_before": ADMIN["login_password"]}
 ADMIN_USER = {"name": "admin", "password": NEW["login_password"], "roles": ["root"]}
 
 
+@LONG
 def test_a_set_without_a_majority_goes_on_by_force(start: Start, keyfile: Path) -> None:
     servers, _login = made(start, 3, keyfile)
     survivor, lost = servers[0], servers[1:]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.mongodb.mongods import REPOSITORY
+from tests.support.full import LONG
 
 ARCHIVE = "rs0-20260101T000000Z.tar.zst"
 NOT_THERE = "must be in /var/backups/mongodb of a member that can become primary"
@@ -56,8 +57,8 @@ def restore(folder: Path, phases: dict[str, str]) -> str:
     [
         pytest.param({"m1": "exchanged", "m2": "exchanged", "m3": ""}, "", id="one came"),
         pytest.param({"m1": "exchanged", "m3": "exchanged"}, "", id="one went"),
-        pytest.param({"m1": "exchanged", "m2": "begun", "m3": ""}, NOT_THERE, id="not all was exchanged"),
-        pytest.param({"m1": "finished", "m2": "exchanged"}, NOT_THERE, id="it is over"),
+        pytest.param({"m1": "exchanged", "m2": "begun", "m3": ""}, NOT_THERE, id="not all was exchanged", marks=LONG),
+        pytest.param({"m1": "finished", "m2": "exchanged"}, NOT_THERE, id="it is over", marks=LONG),
         pytest.param(
             {"m2": "exchanged", "m3": "exchanged"}, "m1, which has the data, is not in this run", id="the source went"
         ),

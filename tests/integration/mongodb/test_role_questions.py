@@ -22,6 +22,7 @@ from tests.integration.mongodb.mongods import (
     run_playbook,
     wait_for,
 )
+from tests.support.full import LONG
 from tests.support.ports import free_port
 
 HANG = "initialSyncHangBeforeCopyingDatabases"
@@ -70,6 +71,7 @@ def test_another_program_waits_for_a_primary(leaderless: Mongod, tmp_path: Path)
     assert not asked(tmp_path, leaderless, "without a primary", same).get("failed")
 
 
+@LONG
 def test_a_member_without_the_data_is_asked_for_its_version(start: Start, keyfile: Path, tmp_path: Path) -> None:
     servers, login = made(start, 3, keyfile)
     (new,) = start(

@@ -53,6 +53,7 @@ def test_a_wiped_member_founds_no_second_set(
     assert str(config_of(primary_of(others), login)["settings"]["replicaSetId"]) in identity
 
 
+@LONG
 def test_members_of_other_sets_with_authentication(start: Start, keyfile: Path) -> None:
     servers, login = made(start, 3, keyfile)
     twin, other = start(1, keyfile=keyfile)[0], start(1, replica_set="rs1", keyfile=keyfile)[0]

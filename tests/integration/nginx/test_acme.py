@@ -198,6 +198,7 @@ def test_all_balancers_serve_one_certificate(cluster: Cluster) -> None:
         assert (folder / "privkey.pem").stat().st_mode & 0o777 == 0o600
 
 
+@LONG
 def test_nothing_is_due(cluster: Cluster) -> None:
     before = cluster.pebble.log.read_text()
     assert cluster.renew().changed() == 0
@@ -233,6 +234,7 @@ def test_a_due_certificate_is_renewed_on_all(cluster: Cluster) -> None:
     assert cluster.everywhere() != renewed
 
 
+@LONG
 def test_what_certbot_renewed_elsewhere_is_spread(cluster: Cluster) -> None:
     """A run that died after certbot, or somebody who called it by hand."""
     cluster.renew("-e", "acme_force=true", "--limit", "lb1")
