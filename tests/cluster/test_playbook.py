@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.cluster import Cluster, Host, wait_until
-from tests.support.full import LONG
+from tests.support.full import FULL, LONG
 from tests.support.playbook import Run, run
 from tests.support.secrets import shown
 
@@ -53,7 +53,8 @@ def test_one_app_host_is_repaired_while_another_is_down(cluster: Cluster, two_ap
         assert host.run("cat", damaged) == content
         assert host.run("systemctl", "is-active", *units[host.name], check=False).split() == ["active"] * 2
         assert host.run("systemctl", "is-enabled", *units[host.name], check=False).split() == ["enabled"] * 2
-        assert site("--limit", host.name).recap() == {host.name: (0, 0, 0)}
+        if FULL:
+            assert site("--limit", host.name).recap() == {host.name: (0, 0, 0)}
     finally:
         other.start()
         wait_until(

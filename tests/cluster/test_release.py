@@ -17,6 +17,9 @@ from tests.cluster.test_site import assets
 from tests.support.full import FULL, LONG
 from tests.support.playbook import kill_at, run, start
 
+# Of each visitor after a request, in seconds: the build runs beside them.
+PAUSE = 0.15 if FULL else 0.3
+
 
 class Watcher(threading.Thread):
     """Asks the processes until one answers with another release; then fetches its page's assets from everywhere."""
@@ -60,8 +63,7 @@ def test_assets_come_before_the_pages_that_name_them_and_stay(
     watcher = Watcher(direct, balancers, old)
     watcher.start()
     try:
-        # With pauses: the build runs beside them.
-        with load.traffic(workers=4, count=200_000, seconds=1800, pause=0.15) as running:
+        with load.traffic(workers=4, count=200_000, seconds=1800, pause=PAUSE) as running:
             running.wait_for(100)
             done = run("playbooks/deploy.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
             running.wait_more(100)

@@ -63,6 +63,7 @@ def leaderless(start: Start, keyfile: Path) -> Mongod:
     return servers[0]
 
 
+@LONG
 def test_another_program_waits_for_a_primary(leaderless: Mongod, tmp_path: Path) -> None:
     refused = asked(tmp_path, leaderless, "without a primary", "another program")
     assert "the member knows none" in refused["msg"], refused

@@ -264,6 +264,7 @@ def test_the_last_server_that_answers_is_never_drained(site: Site) -> None:
     assert site.upstream(hosts=["a", "b"], state="drained")["changed"]
 
 
+@LONG
 def test_what_was_drained_for_a_reason_comes_back_without_the_rest(site: Site) -> None:
     assert site.upstream(hosts=["a"], state="draining")["changed"]
     assert site.upstream(hosts=["a", "b"], state="drained", reason="release")["changed"]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.full import LONG
 from tests.support.playbook import TOP, Run, run
 
 LOOK, GIVE = ("playbooks/_plan.yml", "playbooks/_secrets.yml"), ("playbooks/_give_secrets.yml",)
@@ -128,6 +129,7 @@ def test_what_is_no_text_is_refused(host: OneHost, value: object, words: str) ->
     assert not host.file.exists()
 
 
+@LONG
 def test_what_somebody_else_gives_is_not_made(host: OneHost) -> None:
     host.app["secrets"] = {"merchant_key": {"generate": False}}
     done = host.run(*LOOK, *GIVE)
@@ -148,6 +150,7 @@ def test_a_playbook_that_gives_hosts_nothing_wants_them_complete(host: OneHost) 
     assert "www_session_secret: h1 has no value, or another one. Run site.yml, which gives it" in text(host.run(*LOOK))
 
 
+@LONG
 def test_a_playbook_of_mongodb_does_not_mind_the_secrets_of_apps(host: OneHost) -> None:
     assert host.run(*LOOK, *GIVE).changed() == 1
     host.app["secrets"] = {"merchant_key": {"generate": False}}

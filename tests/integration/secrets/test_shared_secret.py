@@ -277,6 +277,7 @@ def test_a_file_that_is_not_understood_stops_everything(nodes: Nodes) -> None:
     assert nodes.tree() == before
 
 
+@LONG
 def test_values_are_told_apart_by_marks_of_one_run_only(nodes: Nodes) -> None:
     put(nodes, "AAAAB")
     marks = set()
