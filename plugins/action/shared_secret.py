@@ -314,6 +314,7 @@ def _report(decision: Decision, shown: Mapping[str, Mapping[str, Shown]], prints
             "fingerprint": ", ".join(prints(name, value) for value in values),
             "version": found.record.version if found and found.record else None,
             "changed_at": found.record.changed_at if found and found.record else None,
+            "write": host in decision.writes,
         }
 
     return {

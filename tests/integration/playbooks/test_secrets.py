@@ -90,6 +90,10 @@ def test_made_once_and_kept_on_the_host(host: OneHost) -> None:
     host.given = {}
     assert host.run(*LOOK, *GIVE).changed() == 0
     assert host.kept() == kept
+    # Values agree, and something is to be written all the same.
+    host.file.chmod(0o644)
+    assert host.run(*LOOK, *GIVE).changed() == 1
+    assert (host.kept(), host.file.stat().st_mode & 0o777) == (kept, 0o600)
 
 
 def test_a_given_value_of_an_app_takes_the_place_of_the_one_that_is_there(host: OneHost) -> None:
