@@ -9,6 +9,7 @@ import json
 import shutil
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,15 @@ def without(hosts: RoleHosts, host: str) -> RoleHosts:
     folder = Path(shutil.copytree(hosts.folder, hosts.folder.with_name(f"{hosts.folder.name}-without")))
     inventory = json.loads((folder / "hosts.json").read_text())
     inventory["all"]["hosts"][host]["ansible_host"] = "172.31.77.99"
+    (folder / "hosts.json").write_text(json.dumps(inventory))
+    return RoleHosts(folder, hosts.addresses)
+
+
+def turned_round(hosts: RoleHosts) -> RoleHosts:
+    """The same with the hosts of the inventory in the other order, in a folder of its own."""
+    folder = Path(shutil.copytree(hosts.folder, hosts.folder.with_name(f"{hosts.folder.name}-turned")))
+    inventory = json.loads((folder / "hosts.json").read_text())
+    inventory["all"]["hosts"] = dict(reversed(inventory["all"]["hosts"].items()))
     (folder / "hosts.json").write_text(json.dumps(inventory))
     return RoleHosts(folder, hosts.addresses)
 
@@ -144,6 +154,32 @@ def test_it_moves_only_off_a_host_that_is_seen(hosts: RoleHosts) -> None:
     assert where(hosts, "tick") == [OWNER]
 
 
+def test_candidates_come_and_go(hosts: RoleHosts) -> None:
+    before = [{**TICK, "candidates": [OTHER]}]
+    assert hosts.play("singleton_cron", singleton_cron_jobs=before).code == 0
+    assert where(hosts, "tick") == [OTHER]
+    assert hosts.play("singleton_cron", singleton_cron_jobs=[TICK]).changed() > 0
+    assert where(hosts, "tick") == [OWNER], "a host that came gets what the hash gives it"
+    assert hosts.play("singleton_cron", singleton_cron_jobs=before).changed() > 0
+    assert where(hosts, "tick") == [OTHER], "the owner is no candidate any more"
+
+
+def test_two_runs_at_once(hosts: RoleHosts) -> None:
+    """They want different owners. Not both say that all is well while it is on two hosts, and the next run ends it."""
+    other = turned_round(hosts)
+    assert hosts.play("singleton_cron", singleton_cron_jobs=[TICK]).code == 0
+    assert other.play("singleton_cron", singleton_cron_jobs=[TICK]).changed() == 0
+    with ThreadPoolExecutor(2) as pool:
+        runs = [
+            pool.submit(each.play, "singleton_cron", singleton_cron_jobs=[{**TICK, "owner": owner}])
+            for each, owner in ((hosts, OWNER), (other, OTHER))
+        ]
+        codes = [run.result().code for run in runs]
+    assert codes != [0, 0] or len(where(hosts, "tick")) == 1, codes
+    assert hosts.play("singleton_cron", singleton_cron_jobs=[TICK]).code == 0
+    assert where(hosts, "tick") == [OWNER]
+
+
 def test_changes_leave_a_job_that_runs_alone(hosts: RoleHosts) -> None:
     long = {**TICK, "minute": "0", "hour": "4", "job": "sleep 45", "owner": "h1"}
     assert hosts.play("singleton_cron", singleton_cron_jobs=[long]).code == 0
@@ -214,6 +250,20 @@ def test_behind_a_guard_each_minute_is_run_once_on_one_of_them(hosts: RoleHosts,
     assert done.changed() > 0
     assert shown(done.output, {"store": "cron-password"}) == []
     assert hosts.play("singleton_cron", **given).changed() == 0
+    library = "/usr/local/lib/scaleout-webapp"
+    for odd in (
+        f"chmod 666 {library}/cron_guard/*.py",
+        f"chown nobody {library}/cron-guard; chmod 600 {library}/cron-guard",
+    ):
+        hosts.sh("h1", odd)
+        assert hosts.play("singleton_cron", **given).changed() > 0
+        assert hosts.play("singleton_cron", **given).changed() == 0
+        assert hosts.sh(
+            "h1", f"stat -c '%a %U' {library}/cron_guard/*.py {library}/cron-guard | sort -u"
+        ).splitlines() == [
+            "644 root",
+            "755 root",
+        ]
     time.sleep(60 * MINUTES + 75 - time.time() % 60)
     assert hosts.play("singleton_cron", singleton_cron_suspended=True, **given).changed() > 0
     starts = Counter(" ".join(hosts.sh(host, "cat /var/tmp/leased", check=False) for host in BOTH).split())
