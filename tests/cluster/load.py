@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.cluster.cluster import Site
+from tests.support.full import FULL
 from tests.support.traffic import Report, Request, Traffic
 
-REQUESTS = int(os.environ.get("SCALEOUT_REQUESTS", "2000"))
+REQUESTS = int(os.environ.get("SCALEOUT_REQUESTS", "10000" if FULL else "2000"))
 
 Record = Callable[[dict[str, Any]], None]
 

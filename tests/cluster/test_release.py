@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The scaleout.webapp builders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A deploy: nobody notices, and what its pages name is on every balancer before the first process answers with it."""
+"""Deploys, killed ones too: nobody notices, and what a page names is on all balancers before a process answers with it."""
 
 from __future__ import annotations
 
@@ -65,6 +65,9 @@ def test_assets_come_before_the_pages_that_name_them_and_stay(
     try:
         with load.traffic(workers=4, count=200_000, seconds=1800, pause=PAUSE) as running:
             running.wait_for(100)
+            killed = start("playbooks/deploy.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
+            kill_at(killed, "app : Run the instances", 1)
+            running.wait_more(50)
             done = run("playbooks/deploy.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
             running.wait_more(100)
             running.wait_for(REQUESTS)
@@ -84,7 +87,10 @@ def test_assets_come_before_the_pages_that_name_them_and_stay(
         for path in old_assets:
             answer = Site(balancer).get(path)
             assert (answer.status_code, answer.headers.get("X-Served-By")) == (200, None), balancer + path
-    wait_until(lambda: visitor.get("/healthz").json()["release"] == watcher.release, 30, "the new release at the VIP")
+    releases = {Site(url).get("/healthz").json()["release"] for url in direct.values()}
+    assert len(releases) == 1, "the deploy after one that was killed leaves one release everywhere"
+    assert old not in releases
+    wait_until(lambda: visitor.get("/healthz").json()["release"] in releases, 30, "the new release at the VIP")
     if FULL:
         assert site().recap() == dict.fromkeys(cluster.hosts, (0, 0, 0))
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import Cluster, Site, wait_until
+from tests.support.full import LONG
 from tests.support.playbook import run
 
 GUARD = "/usr/local/lib/scaleout-webapp/cron-guard"
@@ -52,3 +54,30 @@ def test_status_shows_the_last_run() -> None:
     assert done.recap()
     (line,) = [line for line in done.output.splitlines() if line.split()[:2] == ["heartbeat", "lease"]]
     assert "exit code 0" in line
+
+
+@LONG
+def test_jobs_rest_in_maintenance_until_it_is_over(cluster: Cluster, visitor: Site) -> None:
+    """Also through a run of site, which leaves them at rest."""
+    inventory = os.environ["SCALEOUT_INVENTORY"]
+    hosts = [cluster.hosts[name] for name in cluster.plan["apps"]["www"]["hosts"]]
+
+    def timers() -> set[str]:
+        return {host.run("systemctl", "is-active", "scaleout-cron-www.heartbeat.timer", check=False) for host in hosts}
+
+    assert timers() == {"active"}
+    try:
+        assert run("playbooks/maintenance.yml", "-e", "webapp_maintenance=on", inventory=inventory).changed() > 0
+        assert visitor.get("/").status_code == 503
+        assert timers() == {"inactive"}
+        assert run("playbooks/site.yml", "--tags", "cron", inventory=inventory).changed() == 0
+        assert timers() == {"inactive"}
+        beaten = beats(cluster)
+        time.sleep(70)
+        assert beats(cluster) == beaten
+    finally:
+        done = run("playbooks/maintenance.yml", "-e", "webapp_maintenance=off", inventory=inventory)
+    assert done.changed() > 0
+    assert timers() == {"active"}
+    assert visitor.get("/").status_code == 200
+    wait_until(lambda: beats(cluster) != beaten, 90, "the job runs again")
