@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The scaleout.webapp builders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deploys, killed ones too: nobody notices, and what a page names is on all balancers before a process answers with it."""
+"""Deploys, killed ones too: nobody notices, and what pages name is on all balancers before a process answers so."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from secrets import token_hex
 
 import pytest
 
-from tests.cluster.cluster import ON_HOST, SECRETS, Cluster, Members, Site
+from tests.cluster.cluster import ON_HOST, SECRETS, Cluster, Site, value_of
 from tests.cluster.load import REQUESTS, Load, Record, judge
 from tests.cluster.test_playbook import site
 from tests.cluster.test_secrets import search
@@ -31,6 +31,7 @@ EVERY_PHASE = [
     ("Begin the phase main", 8.0),
     ("Begin the phase back", 15.0),
     ("Begin the phase drop", 12.0),
+    ("Write the new values", 1.5),
     ("Remove the journal", 0.3),
 ]
 OTHER = "another-value-of-this-host"
@@ -110,7 +111,7 @@ def test_a_rotation_that_dies_is_ended_by_the_next(
 
 
 @LONG
-def test_stores_know_the_new_passwords_only(cluster: Cluster, ask_members: Members, tmp_path: Path) -> None:
+def test_stores_know_the_new_passwords_only(cluster: Cluster, tmp_path: Path) -> None:
     """Every secret of a store changes once more, to values that are given, and without a death."""
     before = cluster.secrets()
     given = {one["name"]: token_hex(one["bytes"]) for one in cluster.plan["secrets"] if one["kind"] != "app"}
@@ -124,8 +125,25 @@ def test_stores_know_the_new_passwords_only(cluster: Cluster, ask_members: Membe
     assert done.recap()
     after = cluster.secrets()
     assert after == {**before, **given}
-    # These still log in with what it was when the tests of this file began.
-    assert {answer["user"] for answer in ask_members().values()} == {AUTHENTICATION_FAILED}
+    mongodb = cluster.plan["mongodb"]
+    known = {(user["name"], user["database"]): user["password"] for user in mongodb["users"]}
+    # Members log in to each other with the key.
+    known |= {("admin", "admin"): mongodb["admin_password"], ("__system", "local"): mongodb["keyfile"]}
+    for member in mongodb["members"]:
+        address, port = member["host"].rsplit(":", 1)
+        host = next(host for host in cluster.hosts.values() if host.address == address)
+        for values, code in ((before, AUTHENTICATION_FAILED), (after, 0)):
+            logins = [
+                {
+                    "host": address,
+                    "port": int(port),
+                    "username": name,
+                    "authSource": database,
+                    "password": value_of(reference, values),
+                }
+                for (name, database), reference in known.items()
+            ]
+            assert host.python(ON_HOST / "logins.py", logins) == [code] * len(known)
 
     redis = cluster.plan["redis"]
     (user, *_others) = redis["users"]
