@@ -137,6 +137,29 @@ def test_a_store_that_does_not_answer(tmp_path: Path, policy: str, code: int, ma
         assert "the store does not answer" in said
 
 
+@pytest.mark.parametrize("policy", ["skip", "run"])
+def test_a_store_that_goes_down_while_the_job_runs(tmp_path: Path, policy: str) -> None:
+    server = RedisServer(tmp_path / "store")
+    node = Node("app", tmp_path, server.url)
+    marks, end = tmp_path / "marks", tmp_path / "end"
+    command = f"echo x >> {marks}; while [ ! -e {end} ]; do sleep 0.1; done; exit 3"
+    settings = node.settings("job", command, store_failure=policy, store_wait=1)
+    process = node.start("run", str(settings), "--fire", FIRE)
+    try:
+        wait_for(marks, "x")
+        server.stop()
+        end.touch()
+        said, _none = process.communicate(timeout=60)
+        assert (process.returncode, marks.read_text()) == (3, "x\n"), said
+        assert f"will be told how {FIRE} ended" in said
+        server.start()
+        assert node.run("run", str(settings), "--fire", NEXT)[0] == 3
+        assert [(run["state"], run["exit_code"]) for run in node.history(settings)] == [("finished", 3)] * 2
+        assert not list(node.state.iterdir())
+    finally:
+        server.stop()
+
+
 def test_a_clock_beyond_the_bound_starts_nothing(store: MongoSet | RedisServer, tmp_path: Path) -> None:
     for skew in (-200, 200):
         node = Node(f"late{skew}", tmp_path, store.url, skew)

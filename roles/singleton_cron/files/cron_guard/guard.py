@@ -95,6 +95,8 @@ class Guard:
         self.attempts = 0
         # Prepared and not started, by token: a record that names one of them is this guard's to start.
         self.unstarted: dict[str, Attempt] = {}
+        # Exit codes of the fires that ran here.
+        self.codes: dict[str, int] = {}
         self.stopping = False
         self.busy = False
         self.answered_since = time.monotonic()
@@ -213,8 +215,13 @@ class Guard:
             why = self.blocked(fire)
             return self.attend(fire, skip=why)
         except StoreGone as error:
+            if fire in self.codes:
+                say(f"the store does not answer ({error}), and will be told how {fire} ended by the next guard here")
+                return self.codes[fire]
             if self.settings.store_failure == "run":
                 say(f"the store does not answer ({error}), so the job is started without asking")
+                # It may have been taken by a question whose answer was lost: nobody is to start it for that later.
+                self._forget_unstarted(fire)
                 return self._run_alone(fire)
             say(f"the store does not answer ({error}), so the job is not started")
             return EXIT_STORE
@@ -243,9 +250,12 @@ class Guard:
                 self._give_up(record)
             else:
                 self.pause()
+        self._forget_unstarted(fire)
+        return code
+
+    def _forget_unstarted(self, fire: str) -> None:
         for token in [token for token, attempt in self.unstarted.items() if attempt.fire == fire]:
             self.unstarted.pop(token).forget()
-        return code
 
     def _create(self, fire: str, skip: str) -> int | None:
         """The exit code where this is settled by being the first, else nothing."""
@@ -327,9 +337,10 @@ class Guard:
             say(f"{record.fire} was stopped: {outcome.stopped}")
         elif outcome.timed_out:
             say(f"{record.fire} was stopped after {self.settings.time_limit:g} s")
+        code = self.codes[record.fire] = outcome.shown
         self._finish(lease, result)
         attempt.forget()
-        return outcome.exit_code if outcome.exit_code >= 0 else 128 - outcome.exit_code
+        return code
 
     def _finish(self, lease: Lease, result: Mapping[str, Any]) -> None:
         last: Record | None = lease.record
@@ -359,7 +370,7 @@ class Guard:
         outcome: Outcome = process.watch(self.settings.time_limit, self.why_stop)
         self.busy = False
         attempt.forget()
-        return outcome.exit_code if outcome.exit_code >= 0 else 128 - outcome.exit_code
+        return outcome.shown
 
 
 class Lease:
