@@ -94,7 +94,7 @@ class RedisServer:
 
 
 class MariaServer:
-    """A MariaDB with a database for guards."""
+    """A MariaDB with a database for guards, which speaks German."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -104,7 +104,12 @@ class MariaServer:
         made = ["mariadb-install-db", "--no-defaults", data, "--user=root", "--auth-root-authentication-method=normal"]
         subprocess.run([*made, "--skip-test-db"], check=True, capture_output=True)
         command = ["mariadbd", "--no-defaults", data, "--user=root", f"--port={self.port}", "--bind-address=127.0.0.1"]
-        command += [f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", f"--log-error={folder / 'log'}"]
+        command += [
+            "--lc-messages=de_DE",
+            f"--socket={folder / 'socket'}",
+            f"--pid-file={folder / 'pid'}",
+            f"--log-error={folder / 'log'}",
+        ]
         self.process = subprocess.Popen(command)
         wait_until(lambda: self.ask("SELECT 1"), "mariadbd did not start")
         assert self.ask("CREATE DATABASE cron; GRANT ALL ON cron.* TO cron@'%' IDENTIFIED BY 'cr@n'")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,7 +17,8 @@ COLUMNS = (
     "job VARCHAR(160) NOT NULL, fire CHAR(20) NOT NULL, revision INT NOT NULL, writer VARCHAR(160) NOT NULL, "
     "data TEXT NOT NULL"
 )
-DUPLICATE = re.compile(r"duplicate", re.IGNORECASE)
+# The texts of a server are in its language.
+DUPLICATE_IN_POSTGRES, DUPLICATE_IN_MARIADB = "23505", 1062
 
 
 class SqlStore(Store):
@@ -107,14 +107,14 @@ class SqlStore(Store):
                 cursor.execute(query, values)
                 return cursor.fetchall() if fetch else cursor.rowcount
         except Exception as error:
-            if type(error).__name__ in ("IntegrityError", "UniqueViolation") and DUPLICATE.search(str(error)):
+            if getattr(error, "pgcode", None) == DUPLICATE_IN_POSTGRES or DUPLICATE_IN_MARIADB in error.args[:1]:
                 raise _Duplicate from None
             self.close()
             raise StoreDown(f"{type(error).__name__}: {error}") from None
 
 
-class _Duplicate(Exception):
-    """The key is there already."""
+class _Duplicate(StoreDown):
+    """The key is there already; or so is the table, which two guards make at once, and have to ask for again."""
 
 
 class MariaStore(SqlStore):
