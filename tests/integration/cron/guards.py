@@ -23,6 +23,7 @@ from tests.support.ports import free_port
 
 FILES = Path(__file__).parents[3] / "roles" / "singleton_cron" / "files"
 FAKETIME = "libfaketime.so.1"
+TABLE = "scaleout_cron_runs"
 EVERY_MINUTE = {
     "minutes": list(range(60)),
     "hours": list(range(24)),
@@ -94,7 +95,7 @@ class RedisServer:
 
 
 class MariaServer:
-    """A MariaDB with a database for guards, which speaks German."""
+    """A MariaDB with a database for guards, which speaks German. Another database has a table of the same name."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -113,6 +114,7 @@ class MariaServer:
         self.process = subprocess.Popen(command)
         wait_until(lambda: self.ask("SELECT 1"), "mariadbd did not start")
         assert self.ask("CREATE DATABASE cron; GRANT ALL ON cron.* TO cron@'%' IDENTIFIED BY 'cr@n'")
+        assert self.ask(f"CREATE DATABASE other; GRANT ALL ON other.* TO cron@'%'; CREATE TABLE other.{TABLE} (x INT)")
 
     def ask(self, query: str) -> bool:
         client = ["mariadb", "--no-defaults", "-u", "root", f"--socket={self.folder / 'socket'}", "-e", query]
@@ -124,7 +126,7 @@ class MariaServer:
 
 
 class PostgresServer:
-    """A PostgreSQL with a database for guards; it does not run as root."""
+    """A PostgreSQL with a database for guards; it does not run as root. Another schema has a table of the same name."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -139,11 +141,12 @@ class PostgresServer:
         command = [str(programs / "postgres"), "-D", str(data / "data"), "-p", str(self.port), "-k", str(data)]
         log = (folder / "log").open("w")
         self.process = subprocess.Popen([*self.user, *command], cwd="/", stderr=log, text=True)
-        ask = [str(programs / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "cron", "postgres", "-c"]
-        wait_until(
-            lambda: subprocess.run([*ask, "CREATE DATABASE cron"], capture_output=True, check=False).returncode == 0,
-            "postgres did not start",
-        )
+        self.client = [str(programs / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "cron"]
+        wait_until(lambda: self.ask("postgres", "CREATE DATABASE cron"), "postgres did not start")
+        assert self.ask("cron", f"CREATE SCHEMA other; CREATE TABLE other.{TABLE} (x INT)")
+
+    def ask(self, database: str, query: str) -> bool:
+        return subprocess.run([*self.client, database, "-c", query], capture_output=True, check=False).returncode == 0
 
     def stop(self) -> None:
         kill(self.process)

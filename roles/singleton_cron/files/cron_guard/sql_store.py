@@ -34,6 +34,9 @@ class SqlStore(Store):
 
     # What differs between the two
 
+    # Where the table is made, which may be elsewhere too.
+    schema = ""
+
     def connect(self) -> Any:
         raise NotImplementedError
 
@@ -49,7 +52,8 @@ class SqlStore(Store):
     # The same for both
 
     def check(self) -> float:
-        if not self._ask("SELECT 1 FROM information_schema.tables WHERE table_name = %s", [TABLE]):
+        here = f"table_schema = {self.schema} AND table_name = %s"
+        if not self._ask(f"SELECT 1 FROM information_schema.tables WHERE {here}", [TABLE]):
             self._do(self.make_table(), [])
         self.see_that_it_stays()
         return float(self._ask(self.clock(), [])[0][0])
@@ -118,6 +122,8 @@ class _Duplicate(StoreDown):
 
 
 class MariaStore(SqlStore):
+    schema = "DATABASE()"
+
     def connect(self) -> Any:
         import pymysql
 
@@ -148,7 +154,8 @@ class MariaStore(SqlStore):
 
     def see_that_it_stays(self) -> None:
         engine = self._ask(
-            "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %s", [TABLE]
+            f"SELECT engine FROM information_schema.tables WHERE table_schema = {self.schema} AND table_name = %s",
+            [TABLE],
         )
         if not engine or str(engine[0][0]).lower() != "innodb":
             raise StoreRefused(f"its table {TABLE} is of the engine {engine[0][0] if engine else None}, not InnoDB")
@@ -164,6 +171,8 @@ class MariaStore(SqlStore):
 
 
 class PostgresStore(SqlStore):
+    schema = "current_schema()"
+
     def connect(self) -> Any:
         import psycopg2
 
