@@ -181,7 +181,7 @@ def test_stores_that_forget_are_refused(tmp_path: Path) -> None:
             (evicting.url, "throws keys away when its memory is full (allkeys-lru)"),
             (f"mongodb://127.0.0.1:{alone.port}/cron", "is no member of a replica set"),
             ("memcached://127.0.0.1:11211", "Memcached forgets everything on a restart"),
-            ("mongodb://127.0.0.1:1", "the URL of the store cannot be used"),
+            ("mongodb://127.0.0.1:1", "the URL of the store (singleton_cron_store_url) cannot be used"),
             ("sqlite:///x", "no store is called sqlite://"),
         ):
             node = Node(f"app{abs(hash(url))}", tmp_path, url)

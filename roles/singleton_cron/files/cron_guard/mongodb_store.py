@@ -11,7 +11,7 @@ from datetime import timezone
 from typing import Any, TypeVar
 
 import pymongo
-from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -28,18 +28,15 @@ class MongoStore(Store):
 
     def __init__(self, url: str, timeout: float) -> None:
         milliseconds = int(timeout * 1000)
-        try:
-            self.client: Any = pymongo.MongoClient(
-                url,
-                serverSelectionTimeoutMS=milliseconds,
-                connectTimeoutMS=milliseconds,
-                socketTimeoutMS=2 * milliseconds,
-                retryWrites=False,
-                appname="scaleout-cron-guard",
-            )
-            database = self.client.get_default_database()
-        except (ConfigurationError, InvalidURI) as error:
-            raise StoreRefused(f"the URL of the store cannot be used: {error}") from None
+        self.client: Any = pymongo.MongoClient(
+            url,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            socketTimeoutMS=2 * milliseconds,
+            retryWrites=False,
+            appname="scaleout-cron-guard",
+        )
+        database = self.client.get_default_database()
         self.runs_of_all = database.get_collection(
             COLLECTION,
             read_preference=ReadPreference.PRIMARY,

@@ -33,12 +33,9 @@ class RedisStore(Store):
     """A hash for each fire, and a sorted set of the fires of each job, in one slot."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        try:
-            self.client: Any = redis.Redis.from_url(
-                url, socket_timeout=timeout, socket_connect_timeout=timeout, decode_responses=True
-            )
-        except ValueError as error:
-            raise StoreRefused(f"the URL of the store cannot be used: {error}") from None
+        self.client: Any = redis.Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, decode_responses=True
+        )
 
     def check(self) -> float:
         try:

@@ -124,13 +124,18 @@ class _Duplicate(StoreDown):
 class MariaStore(SqlStore):
     schema = "DATABASE()"
 
-    def connect(self) -> Any:
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, timeout)
         import pymysql
 
+        self.library: Any = pymysql
+        self.port = self.url.port or 3306
+
+    def connect(self) -> Any:
         tls = {"ca": self.options["ssl_ca"]} if "ssl_ca" in self.options else None
-        connection = pymysql.connect(
+        connection = self.library.connect(
             host=self.url.hostname or "127.0.0.1",
-            port=self.url.port or 3306,
+            port=self.port,
             user=unquote(self.url.username or ""),
             password=unquote(self.url.password or ""),
             database=self.url.path.strip("/"),
@@ -141,7 +146,7 @@ class MariaStore(SqlStore):
             write_timeout=2 * self.timeout,
             autocommit=True,
         )
-        with contextlib.suppress(pymysql.err.OperationalError), connection.cursor() as cursor:
+        with contextlib.suppress(self.library.err.OperationalError), connection.cursor() as cursor:
             # Of a Galera cluster: what another node has acknowledged is seen here.
             cursor.execute("SET SESSION wsrep_sync_wait = 7")
         return connection
@@ -173,10 +178,15 @@ class MariaStore(SqlStore):
 class PostgresStore(SqlStore):
     schema = "current_schema()"
 
-    def connect(self) -> Any:
-        import psycopg2
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, timeout)
+        import psycopg2.extensions
 
-        connection = psycopg2.connect(self.url.geturl(), connect_timeout=self.timeout)
+        self.library: Any = psycopg2
+        psycopg2.extensions.parse_dsn(url)
+
+    def connect(self) -> Any:
+        connection = self.library.connect(self.url.geturl(), connect_timeout=self.timeout)
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"SET statement_timeout = {2000 * self.timeout}")
