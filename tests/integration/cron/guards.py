@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,25 @@ EVERY_MINUTE = {
     "zone": "UTC",
 }
 
+# With the client libraries of the distribution, as the guard.
+KEEP = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from cron_guard.records import Record
+from cron_guard.stores import open_store
+store = open_store(sys.argv[2], 5)
+store.check()
+for fire in json.load(sys.stdin):
+    assert store.create(Record(sys.argv[3], fire, "finished", "token", "app", "app:1"))
+"""
+
+
+def keep(url: str, job: str, fires: list[str]) -> None:
+    """Runs that the store is to remember."""
+    subprocess.run(
+        ["/usr/bin/python3", "-c", KEEP, str(FILES), url, job], input=json.dumps(fires), text=True, check=True
+    )
+
 
 class MongoSet:
     """A replica set of one member: what is acknowledged by its majority survives its death."""
@@ -51,6 +71,9 @@ class MongoSet:
         while not self.server.hello()["isWritablePrimary"]:
             assert time.monotonic() < deadline, "the set has no primary"
             time.sleep(0.1)
+
+    def records_read(self) -> int:
+        return int(self.server.ask("serverStatus")["metrics"]["queryExecutor"]["scannedObjects"])
 
     def restart(self, down: float) -> None:
         self.server.stop()
@@ -83,6 +106,12 @@ class RedisServer:
         ):
             assert time.monotonic() < deadline, "redis-server did not start"
             time.sleep(0.05)
+
+    def records_read(self) -> int:
+        said = subprocess.run(
+            ["redis-cli", "-p", str(self.port), "info", "commandstats"], capture_output=True, text=True, check=True
+        )
+        return sum(int(calls) for calls in re.findall(r"cmdstat_hget:calls=(\d+)", said.stdout))
 
     def restart(self, down: float) -> None:
         self.stop()

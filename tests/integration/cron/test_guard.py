@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer
+from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer, keep
 from tests.integration.mongodb.mongods import Mongod, mongod_program
 from tests.support.ports import free_port
 
+NOW = time.time()
+
 
 def minutes_ago(count: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(time.time() - 60 * count))
+    return time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(NOW - 60 * count))
 
 
 FIRE, NEXT = minutes_ago(30), minutes_ago(29)
@@ -195,6 +197,28 @@ def test_stores_that_forget_are_refused(tmp_path: Path) -> None:
     finally:
         for server in (volatile, evicting, alone):
             server.stop()
+
+
+def test_the_last_runs_are_told_in_their_order(hosts_of_any: list[Node], tmp_path: Path) -> None:
+    node = hosts_of_any[0]
+    settings = node.settings(tmp_path.name, "true")
+    fires = [minutes_ago(31 + at) for at in range(12)]
+    keep(node.url, f"test/{tmp_path.name}", fires)
+    assert node.run("run", str(settings), "--fire", FIRE)[0] == 0
+    code, said = node.run("history", str(settings), "--count", "3")
+    assert code == 0
+    assert re.findall(r"^  (\S+)  finished", said, re.MULTILINE) == [fires[1], fires[0], FIRE]
+
+
+@pytest.mark.parametrize("store", ["mongo", "redis"], indirect=True)
+def test_a_long_history_is_not_read_for_a_fire(store: MongoSet | RedisServer, tmp_path: Path) -> None:
+    node = Node("app", tmp_path, store.url)
+    settings = node.settings(tmp_path.name, "true")
+    keep(store.url, f"test/{tmp_path.name}", [minutes_ago(31 + at) for at in range(500)])
+    before = store.records_read()
+    assert node.run("run", str(settings), "--fire", FIRE)[0] == 0
+    assert node.run("history", str(settings), "--count", "1")[0] == 0
+    assert store.records_read() - before < 100
 
 
 def test_old_runs_are_forgotten(nodes: list[Node], tmp_path: Path) -> None:

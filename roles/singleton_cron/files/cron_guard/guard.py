@@ -180,9 +180,7 @@ class Guard:
 
     def blocked(self, fire: str) -> str:
         """Whether an earlier fire still runs in its own time; one that is late is waited for, a dead one given up."""
-        for record in self.patiently(lambda: self.store.runs(self.settings.job)):
-            if record.fire >= fire or record.state not in (*OPEN, FREE):
-                continue
+        for record in self.patiently(lambda: self.store.unsettled(self.settings.job, fire)):
             last = self._follow(record)
             while last and last.state in OPEN and last.late and last.revision != record.revision:
                 record, last = last, self._follow(last)

@@ -73,7 +73,7 @@ def history(paths: list[str], count: int, as_json: bool) -> int:
         settings = read_settings(path)
         store = store_of(settings.store)
         try:
-            runs = store.runs(settings.job)[-count:]
+            runs = store.last(settings.job, count)
         finally:
             store.close()
         found[settings.job] = [

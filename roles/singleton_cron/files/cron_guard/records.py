@@ -19,6 +19,7 @@ FREE = "free"
 # The fire before it still ran.
 SKIPPED = "skipped"
 OPEN = (TAKEN, RUNNING)
+UNSETTLED = (*OPEN, FREE)
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,12 @@ class Store:
         """The last revision that is kept for good."""
         raise NotImplementedError
 
-    def runs(self, job: str) -> list[Record]:
-        """All that are kept, the oldest first."""
+    def unsettled(self, job: str, before: str) -> list[Record]:
+        """Those of fires before this one that are not over, the oldest first."""
+        raise NotImplementedError
+
+    def last(self, job: str, count: int) -> list[Record]:
+        """The last ones of all, the oldest first."""
         raise NotImplementedError
 
     def forget(self, job: str, before: str) -> None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cron_guard.records import Record, Store, StoreDown, StoreRefused, load
+from cron_guard.records import UNSETTLED, Record, Store, StoreDown, StoreRefused, load
 
 TABLE = "scaleout_cron_runs"
 COLUMNS = (
     "job VARCHAR(160) NOT NULL, fire CHAR(20) NOT NULL, revision INT NOT NULL, writer VARCHAR(160) NOT NULL, "
-    "data TEXT NOT NULL"
+    "state VARCHAR(10) NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job, fire)"
 )
+INDEX = f"{TABLE}_unsettled"
 # The texts of a server are in its language.
 DUPLICATE_IN_POSTGRES, DUPLICATE_IN_MARIADB = "23505", 1062
 
@@ -59,19 +61,21 @@ class SqlStore(Store):
         return float(self._ask(self.clock(), [])[0][0])
 
     def create(self, record: Record) -> bool:
-        values = [record.job, record.fire, record.revision, record.writer, record.dump()]
+        values = [record.job, record.fire, record.revision, record.writer, record.state, record.dump()]
+        query = f"INSERT INTO {TABLE} (job, fire, revision, writer, state, data) VALUES (%s, %s, %s, %s, %s, %s)"
         try:
-            self._do(f"INSERT INTO {TABLE} (job, fire, revision, writer, data) VALUES (%s, %s, %s, %s, %s)", values)
+            self._do(query, values)
             return True
         except _Duplicate:
             found = self._last(record)
             return found == (record.revision, record.writer)
 
     def swap(self, record: Record) -> bool:
-        values = [record.revision, record.writer, record.dump(), record.job, record.fire, record.revision - 1]
+        values = [record.revision, record.writer, record.state, record.dump()]
         changed = self._do(
-            f"UPDATE {TABLE} SET revision = %s, writer = %s, data = %s WHERE job = %s AND fire = %s AND revision = %s",
-            values,
+            f"UPDATE {TABLE} SET revision = %s, writer = %s, state = %s, data = %s "
+            "WHERE job = %s AND fire = %s AND revision = %s",
+            [*values, record.job, record.fire, record.revision - 1],
         )
         return bool(changed) or self._last(record) == (record.revision, record.writer)
 
@@ -85,8 +89,15 @@ class SqlStore(Store):
         rows = self._ask(f"SELECT data FROM {TABLE} WHERE job = %s AND fire = %s", [job, fire])
         return load(rows[0][0]) if rows else None
 
-    def runs(self, job: str) -> list[Record]:
-        return [load(row[0]) for row in self._ask(f"SELECT data FROM {TABLE} WHERE job = %s ORDER BY fire", [job])]
+    def unsettled(self, job: str, before: str) -> list[Record]:
+        states = ", ".join(["%s"] * len(UNSETTLED))
+        query = f"SELECT data FROM {TABLE} WHERE job = %s AND state IN ({states}) AND fire < %s"
+        # Told to sort, MariaDB would rather read all in their order than the few by their state.
+        return sorted((load(row[0]) for row in self._ask(query, [job, *UNSETTLED, before])), key=attrgetter("fire"))
+
+    def last(self, job: str, count: int) -> list[Record]:
+        query = f"SELECT data FROM {TABLE} WHERE job = %s ORDER BY fire DESC LIMIT %s"
+        return [load(row[0]) for row in reversed(self._ask(query, [job, count]))]
 
     def forget(self, job: str, before: str) -> None:
         self._do(f"DELETE FROM {TABLE} WHERE job = %s AND fire < %s", [job, before])
@@ -153,7 +164,7 @@ class MariaStore(SqlStore):
 
     def make_table(self) -> str:
         return (
-            f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS}, PRIMARY KEY (job, fire)) ENGINE=InnoDB "
+            f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS}, INDEX {INDEX} (job, state, fire)) ENGINE=InnoDB "
             "DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
         )
 
@@ -196,7 +207,10 @@ class PostgresStore(SqlStore):
         return connection
 
     def make_table(self) -> str:
-        return f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS}, PRIMARY KEY (job, fire))"
+        return (
+            f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS}); "
+            f"CREATE INDEX IF NOT EXISTS {INDEX} ON {TABLE} (job, state, fire)"
+        )
 
     def see_that_it_stays(self) -> None:
         kind = self._ask("SELECT relpersistence FROM pg_class WHERE oid = to_regclass(%s)", [TABLE])

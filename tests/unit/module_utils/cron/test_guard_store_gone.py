@@ -21,7 +21,7 @@ class LosesAnswers(Store):
     def check(self) -> float:
         return time.time()
 
-    def runs(self, job: str) -> list[Record]:
+    def unsettled(self, job: str, before: str) -> list[Record]:
         return []
 
     def create(self, record: Record) -> bool:
