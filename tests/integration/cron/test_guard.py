@@ -87,6 +87,22 @@ def test_a_job_whose_host_died_is_lost_or_tried_again(hosts_of_any: list[Node], 
         assert len(marks.read_text().splitlines()) == 2
 
 
+def test_a_run_whose_host_died_shows_no_sign_of_life(nodes: list[Node], tmp_path: Path) -> None:
+    """Before the next fire, which for some jobs is a month away."""
+    marks = tmp_path / "marks"
+    first, second, _third = (node.settings(tmp_path.name, f"echo x > {marks}; sleep 300", max_skew=0) for node in nodes)
+    process = nodes[0].start("run", str(first), "--fire", FIRE)
+    wait_for(marks, "x")
+    # Longer than a lease.
+    time.sleep(4)
+    [run] = nodes[0].history(second)
+    assert (run["state"], run["why"]) == ("running", "")
+    nodes[0].die(process)
+    time.sleep(4)
+    [run] = nodes[0].history(second)
+    assert (run["state"], run["why"]) == ("running", f"no sign of life since {run['alive']}")
+
+
 def test_a_fire_is_skipped_while_the_one_before_runs(nodes: list[Node], tmp_path: Path) -> None:
     stop = tmp_path / "stop"
     command = f"while [ ! -e {stop} ]; do sleep 0.1; done"

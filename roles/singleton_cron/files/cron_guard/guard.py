@@ -133,7 +133,7 @@ class Guard:
 
     # Before a fire
 
-    def see_clock(self, fire: str | None) -> None:
+    def see_clock(self, fire: str) -> None:
         """The store's clock is the one that all hosts share."""
 
         def differs() -> float:
@@ -148,8 +148,6 @@ class Guard:
             raise WrongClock(
                 f"this host's clock is {off:.0f} s off the store's, more than {self.settings.max_skew:g} s"
             )
-        if fire is None:
-            return
         now = datetime.now(timezone.utc)
         at = fires.read(fire)
         if at - now > timedelta(seconds=2 * bound):
@@ -269,6 +267,7 @@ class Guard:
         return self._start(first, taken)
 
     def _record(self, fire: str, state: str, **more: Any) -> Record:
+        more["alive"] = fires.clock()
         return Record(self.settings.job, fire, state, self._token(), self.settings.node, self.writer, **more)
 
     def _token(self) -> str:
@@ -317,7 +316,7 @@ class Guard:
         self.busy = True
         process = Process(self.settings.command, self.settings.user, self.settings.env, attempt)
         problem = process.wait_for_start()
-        started = fires.show(datetime.now(timezone.utc))
+        started = fires.clock()
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
         with lease:
             outcome = process.watch(self.settings.time_limit, lease.stop)
@@ -406,7 +405,9 @@ class Lease:
         while not self.over.wait(wait):
             wait = self.guard.settings.lease_seconds / 5
             asked = time.monotonic()
-            after = replace(self.record, revision=self.record.revision + 1, writer=self.guard.writer)
+            after = replace(
+                self.record, revision=self.record.revision + 1, writer=self.guard.writer, alive=fires.clock()
+            )
             try:
                 if self.guard.store.swap(after):
                     self.record, self.renewed = after, asked

@@ -37,6 +37,8 @@ class Record:
     # Started after somebody else's death: the next fire waits for it.
     late: bool = False
     started: str = ""
+    # When its host last said that it goes on, by that host's clock: for people, no guard decides by it.
+    alive: str = ""
     seconds: float | None = None
     exit_code: int | None = None
     timed_out: bool = False
