@@ -12,6 +12,8 @@ from typing import Any
 Facts = Mapping[str, Mapping[str, Any]]
 UNREACHED = "not reached"
 AGREES = "agrees"
+# Of what a run that did not end well said last.
+LINES = 5
 
 
 def status_text(plan: Mapping[str, Any], seen: Facts, secrets: Mapping[str, Mapping[str, Any]] | None = None) -> str:
@@ -81,38 +83,59 @@ def _balanced(found: Mapping[str, Any], upstream: str, server: str) -> str:
 
 
 def _jobs(name: str, app: Mapping[str, Any], seen: Facts) -> Iterator[str]:
-    """Of each job and each host that has it the last run there; of one behind a guard the last run anywhere."""
+    """Of each job and each host that has it the last run there; of one behind a guard the last run anywhere.
+
+    What a guarded run said last is kept, and shown if it did not end well.
+    """
     if not app["jobs"]:
         return
     rows = [["job", "strategy", "host", "last run (UTC)", "outcome", "next"]]
+    said: list[str] = []
     for job in app["jobs"]:
         key = job["cron"]["id"]
         there = {host: found["jobs"][name][key] for host, found in seen.items() if key in _jobs_of(found, name)}
         if job["strategy"] == "lease":
             next_ = min((one["next"] for one in there.values() if one["next"]), default=None)
-            rows.append([key, "lease", *_lease(f"{name}/{key}", seen), _time(next_) if there else UNREACHED])
+            run = _last_run(f"{name}/{key}", seen)
+            rows.append([key, "lease", *_lease(run), _time(next_) if there else UNREACHED])
+            said += _said(key, run)
         else:
             rows += [
                 [key, job["strategy"], host, _time(last["started"]), _outcome(last), _time(last["next"])]
                 for host, last in there.items()
             ] or [[key, job["strategy"], "nobody that answered has it", "-", "-", "-"]]
     yield from _table(rows)
+    yield from said
 
 
 def _jobs_of(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return dict(found.get("jobs", {}).get(name, {}))
 
 
-def _lease(job: str, seen: Facts) -> list[str]:
-    """Host, time and outcome of the last run, as the first host says that could ask the store."""
+def _last_run(job: str, seen: Facts) -> Mapping[str, Any] | None:
+    """As the first host says that could ask the store; empty if there was none, nothing if no host could."""
     told = next((found["leases"][job] for found in seen.values() if job in found.get("leases", {})), None)
-    if told is None:
-        return [UNREACHED, "-", "-"]
-    run = next(iter(told[-1:]), None)
-    if run is None:
-        return ["-", "-", "-"]
-    code = "" if run["exit_code"] is None else f", exit code {run['exit_code']}"
-    return [str(run["node"]), str(run["fire"]).replace("T", " ").rstrip("Z"), f"{run['state']}{code}"]
+    return None if told is None else dict(*told[-1:])
+
+
+def _lease(run: Mapping[str, Any] | None) -> list[str]:
+    """Host, time and outcome."""
+    if not run:
+        return [UNREACHED if run is None else "-", "-", "-"]
+    parts = [
+        run["state"],
+        "" if run["exit_code"] is None else f"exit code {run['exit_code']}",
+        "" if run["seconds"] is None else f"{run['seconds']:g} s",
+        "stopped at its limit" if run["timed_out"] else "",
+        run["why"],
+    ]
+    return [str(run["node"]), str(run["fire"]).replace("T", " ").rstrip("Z"), ", ".join(part for part in parts if part)]
+
+
+def _said(job: str, run: Mapping[str, Any] | None) -> Iterator[str]:
+    if run and run["tail"] and (run["exit_code"] or run["timed_out"] or run["why"]):
+        yield f"  {job} said last:"
+        yield from (f"    {line}" for line in run["tail"].splitlines()[-LINES:])
 
 
 def _outcome(last: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from tests.support.ports import free_port
 
 FILES = Path(__file__).parents[3] / "roles" / "singleton_cron" / "files"
 FAKETIME = "libfaketime.so.1"
+TABLE = "scaleout_cron_runs"
 EVERY_MINUTE = {
     "minutes": list(range(60)),
     "hours": list(range(24)),
@@ -32,6 +34,25 @@ EVERY_MINUTE = {
     "either": False,
     "zone": "UTC",
 }
+
+# With the client libraries of the distribution, as the guard.
+KEEP = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from cron_guard.records import Record
+from cron_guard.stores import open_store
+store = open_store(sys.argv[2], 5)
+store.check()
+for fire in json.load(sys.stdin):
+    assert store.create(Record(sys.argv[3], fire, "finished", "token", "app", "app:1"))
+"""
+
+
+def keep(url: str, job: str, fires: list[str]) -> None:
+    """Runs that the store is to remember."""
+    subprocess.run(
+        ["/usr/bin/python3", "-c", KEEP, str(FILES), url, job], input=json.dumps(fires), text=True, check=True
+    )
 
 
 class MongoSet:
@@ -50,6 +71,9 @@ class MongoSet:
         while not self.server.hello()["isWritablePrimary"]:
             assert time.monotonic() < deadline, "the set has no primary"
             time.sleep(0.1)
+
+    def records_read(self) -> int:
+        return int(self.server.ask("serverStatus")["metrics"]["queryExecutor"]["scannedObjects"])
 
     def restart(self, down: float) -> None:
         self.server.stop()
@@ -83,6 +107,12 @@ class RedisServer:
             assert time.monotonic() < deadline, "redis-server did not start"
             time.sleep(0.05)
 
+    def records_read(self) -> int:
+        said = subprocess.run(
+            ["redis-cli", "-p", str(self.port), "info", "commandstats"], capture_output=True, text=True, check=True
+        )
+        return sum(int(calls) for calls in re.findall(r"cmdstat_hget:calls=(\d+)", said.stdout))
+
     def restart(self, down: float) -> None:
         self.stop()
         time.sleep(down)
@@ -94,7 +124,7 @@ class RedisServer:
 
 
 class MariaServer:
-    """A MariaDB with a database for guards."""
+    """A MariaDB with a database for guards, which speaks German. Another database has a table of the same name."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -104,10 +134,16 @@ class MariaServer:
         made = ["mariadb-install-db", "--no-defaults", data, "--user=root", "--auth-root-authentication-method=normal"]
         subprocess.run([*made, "--skip-test-db"], check=True, capture_output=True)
         command = ["mariadbd", "--no-defaults", data, "--user=root", f"--port={self.port}", "--bind-address=127.0.0.1"]
-        command += [f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", f"--log-error={folder / 'log'}"]
+        command += [
+            "--lc-messages=de_DE",
+            f"--socket={folder / 'socket'}",
+            f"--pid-file={folder / 'pid'}",
+            f"--log-error={folder / 'log'}",
+        ]
         self.process = subprocess.Popen(command)
         wait_until(lambda: self.ask("SELECT 1"), "mariadbd did not start")
         assert self.ask("CREATE DATABASE cron; GRANT ALL ON cron.* TO cron@'%' IDENTIFIED BY 'cr@n'")
+        assert self.ask(f"CREATE DATABASE other; GRANT ALL ON other.* TO cron@'%'; CREATE TABLE other.{TABLE} (x INT)")
 
     def ask(self, query: str) -> bool:
         client = ["mariadb", "--no-defaults", "-u", "root", f"--socket={self.folder / 'socket'}", "-e", query]
@@ -119,7 +155,7 @@ class MariaServer:
 
 
 class PostgresServer:
-    """A PostgreSQL with a database for guards; it does not run as root."""
+    """A PostgreSQL with a database for guards; it does not run as root. Another schema has a table of the same name."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -134,11 +170,12 @@ class PostgresServer:
         command = [str(programs / "postgres"), "-D", str(data / "data"), "-p", str(self.port), "-k", str(data)]
         log = (folder / "log").open("w")
         self.process = subprocess.Popen([*self.user, *command], cwd="/", stderr=log, text=True)
-        ask = [str(programs / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "cron", "postgres", "-c"]
-        wait_until(
-            lambda: subprocess.run([*ask, "CREATE DATABASE cron"], capture_output=True, check=False).returncode == 0,
-            "postgres did not start",
-        )
+        self.client = [str(programs / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "cron"]
+        wait_until(lambda: self.ask("postgres", "CREATE DATABASE cron"), "postgres did not start")
+        assert self.ask("cron", f"CREATE SCHEMA other; CREATE TABLE other.{TABLE} (x INT)")
+
+    def ask(self, database: str, query: str) -> bool:
+        return subprocess.run([*self.client, database, "-c", query], capture_output=True, check=False).returncode == 0
 
     def stop(self) -> None:
         kill(self.process)

@@ -72,9 +72,9 @@ class Lane:
         time.sleep(self.chance.uniform(0, within))
 
     def close(self) -> None:
-        """All hosts come back."""
+        """All hosts come back for one fire more."""
         for node in self.nodes:
-            code, said = node.run("recover", self.settings[node.name])
+            code, said = node.run("run", self.settings[node.name], "--fire", fires_of(FIRES + 1)[-1])
             assert code == 0, said
 
 

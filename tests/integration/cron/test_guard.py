@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer
+from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer, keep
 from tests.integration.mongodb.mongods import Mongod, mongod_program
 from tests.support.ports import free_port
 
+NOW = time.time()
+
 
 def minutes_ago(count: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(time.time() - 60 * count))
+    return time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(NOW - 60 * count))
 
 
 FIRE, NEXT = minutes_ago(30), minutes_ago(29)
@@ -85,6 +87,22 @@ def test_a_job_whose_host_died_is_lost_or_tried_again(hosts_of_any: list[Node], 
         assert len(marks.read_text().splitlines()) == 2
 
 
+def test_a_run_whose_host_died_shows_no_sign_of_life(nodes: list[Node], tmp_path: Path) -> None:
+    """Before the next fire, which for some jobs is a month away."""
+    marks = tmp_path / "marks"
+    first, second, _third = (node.settings(tmp_path.name, f"echo x > {marks}; sleep 300", max_skew=0) for node in nodes)
+    process = nodes[0].start("run", str(first), "--fire", FIRE)
+    wait_for(marks, "x")
+    # Longer than a lease.
+    time.sleep(4)
+    [run] = nodes[0].history(second)
+    assert (run["state"], run["why"]) == ("running", "")
+    nodes[0].die(process)
+    time.sleep(4)
+    [run] = nodes[0].history(second)
+    assert (run["state"], run["why"]) == ("running", f"no sign of life since {run['alive']}")
+
+
 def test_a_fire_is_skipped_while_the_one_before_runs(nodes: list[Node], tmp_path: Path) -> None:
     stop = tmp_path / "stop"
     command = f"while [ ! -e {stop} ]; do sleep 0.1; done"
@@ -137,6 +155,29 @@ def test_a_store_that_does_not_answer(tmp_path: Path, policy: str, code: int, ma
         assert "the store does not answer" in said
 
 
+@pytest.mark.parametrize("policy", ["skip", "run"])
+def test_a_store_that_goes_down_while_the_job_runs(tmp_path: Path, policy: str) -> None:
+    server = RedisServer(tmp_path / "store")
+    node = Node("app", tmp_path, server.url)
+    marks, end = tmp_path / "marks", tmp_path / "end"
+    command = f"echo x >> {marks}; while [ ! -e {end} ]; do sleep 0.1; done; exit 3"
+    settings = node.settings("job", command, store_failure=policy, store_wait=1)
+    process = node.start("run", str(settings), "--fire", FIRE)
+    try:
+        wait_for(marks, "x")
+        server.stop()
+        end.touch()
+        said, _none = process.communicate(timeout=60)
+        assert (process.returncode, marks.read_text()) == (3, "x\n"), said
+        assert f"will be told how {FIRE} ended" in said
+        server.start()
+        assert node.run("run", str(settings), "--fire", NEXT)[0] == 3
+        assert [(run["state"], run["exit_code"]) for run in node.history(settings)] == [("finished", 3)] * 2
+        assert not list(node.state.iterdir())
+    finally:
+        server.stop()
+
+
 def test_a_clock_beyond_the_bound_starts_nothing(store: MongoSet | RedisServer, tmp_path: Path) -> None:
     for skew in (-200, 200):
         node = Node(f"late{skew}", tmp_path, store.url, skew)
@@ -158,7 +199,7 @@ def test_stores_that_forget_are_refused(tmp_path: Path) -> None:
             (evicting.url, "throws keys away when its memory is full (allkeys-lru)"),
             (f"mongodb://127.0.0.1:{alone.port}/cron", "is no member of a replica set"),
             ("memcached://127.0.0.1:11211", "Memcached forgets everything on a restart"),
-            ("mongodb://127.0.0.1:1", "the URL of the store cannot be used"),
+            ("mongodb://127.0.0.1:1", "the URL of the store (singleton_cron_store_url) cannot be used"),
             ("sqlite:///x", "no store is called sqlite://"),
         ):
             node = Node(f"app{abs(hash(url))}", tmp_path, url)
@@ -172,6 +213,28 @@ def test_stores_that_forget_are_refused(tmp_path: Path) -> None:
     finally:
         for server in (volatile, evicting, alone):
             server.stop()
+
+
+def test_the_last_runs_are_told_in_their_order(hosts_of_any: list[Node], tmp_path: Path) -> None:
+    node = hosts_of_any[0]
+    settings = node.settings(tmp_path.name, "true")
+    fires = [minutes_ago(31 + at) for at in range(12)]
+    keep(node.url, f"test/{tmp_path.name}", fires)
+    assert node.run("run", str(settings), "--fire", FIRE)[0] == 0
+    code, said = node.run("history", str(settings), "--count", "3")
+    assert code == 0
+    assert re.findall(r"^  (\S+)  finished", said, re.MULTILINE) == [fires[1], fires[0], FIRE]
+
+
+@pytest.mark.parametrize("store", ["mongo", "redis"], indirect=True)
+def test_a_long_history_is_not_read_for_a_fire(store: MongoSet | RedisServer, tmp_path: Path) -> None:
+    node = Node("app", tmp_path, store.url)
+    settings = node.settings(tmp_path.name, "true")
+    keep(store.url, f"test/{tmp_path.name}", [minutes_ago(31 + at) for at in range(500)])
+    before = store.records_read()
+    assert node.run("run", str(settings), "--fire", FIRE)[0] == 0
+    assert node.run("history", str(settings), "--count", "1")[0] == 0
+    assert store.records_read() - before < 100
 
 
 def test_old_runs_are_forgotten(nodes: list[Node], tmp_path: Path) -> None:

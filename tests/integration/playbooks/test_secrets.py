@@ -29,17 +29,17 @@ class OneHost:
         self.file = folder / "secrets.json"
         self.given: dict[str, Any] = {}
         self.variables: dict[str, Any] = {"webapp_secrets_make": True}
+        self.connection: dict[str, Any] = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+        }
         self.app: dict[str, Any] = {"profile": "apostrophe", "domains": ["www.test"], "source": {"path": str(TOP)}}
 
     def run(self, *playbooks: str, check: bool = False) -> Run:
         groups: dict[str, Any] = {group: {"hosts": {"h1": {}}} for group in ("loadbalancer", "app", "mongodb")}
-        local = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "ansible_host": "10.0.0.1",
-        }
+        variables = {**self.connection, "ansible_host": "10.0.0.1"}
         inventory = self.folder / "hosts.yml"
-        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"h1": local}}, **groups}))
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"h1": variables}}, **groups}))
         play = self.folder / "play.yml"
         play.write_text(yaml.safe_dump([{"import_playbook": str(TOP / playbook)} for playbook in playbooks]))
         own = self.folder / "own.yml"
@@ -175,3 +175,10 @@ def test_mongodb_that_has_a_key_gets_no_new_one(host: OneHost, tmp_path: Path) -
     assert host.run(*LOOK, *GIVE).changed() == 1
     host.given = {}
     assert host.run(*LOOK, *GIVE).changed() == 0
+
+
+def test_status_does_not_take_silence_for_agreement(host: OneHost) -> None:
+    host.connection = {"ansible_ssh_common_args": "-o ProxyCommand=false"}
+    done = host.run("playbooks/status.yml")
+    assert done.code != 0
+    assert "mongodb_keyfile: no holder that was seen has a value, and h1 could not be asked" in text(done)

@@ -121,19 +121,42 @@ def test_secrets_by_mark_and_never_by_value() -> None:
     ]
 
 
+def guarded(**more: Any) -> dict[str, Any]:
+    """A run as the guard tells it."""
+    run = {"node": "a2", "fire": "2026-01-01T00:10:00Z", "state": "finished", "seconds": 2.5, "timed_out": False}
+    return {**run, "why": "", "tail": "", **more}
+
+
+def test_runs_that_did_not_end_well_and_what_they_said() -> None:
+    jobs = [{"strategy": "lease", "cron": {"id": name}} for name in ("mail", "clean", "first", "unasked")]
+    plan = {**PLAN, "apps": {"www": {**PLAN["apps"]["www"], "jobs": jobs}}}
+    mail = guarded(exit_code=-15, timed_out=True, tail="\n".join(f"letter {at}" for at in range(20)))
+    clean = guarded(
+        state="running", exit_code=None, seconds=None, why="no sign of life since 2026-01-01T00:10:04Z", tail=""
+    )
+    seen = {"a1": {"leases": {"www/mail": [mail], "www/clean": [clean], "www/first": []}}}
+    lines = status_text(plan, seen).splitlines()
+    assert "  2026-01-01 00:10:00  finished, exit code -15, 2.5 s, stopped at its limit  " in lines[5]
+    assert "  2026-01-01 00:10:00  running, no sign of life since 2026-01-01T00:10:04Z  " in lines[6]
+    assert lines[7].split()[:5] == ["first", "lease", "-", "-", "-"]
+    assert lines[8].split()[:6] == ["unasked", "lease", "not", "reached", "-", "-"]
+    assert lines[9:16] == ["  mail said last:", *(f"    letter {at}" for at in range(15, 20)), ""]
+
+
 def test_jobs_and_how_they_ended() -> None:
     jobs = [{"strategy": strategy, "cron": {"id": name}} for name, strategy in (("clean", "single"), ("mail", "lease"))]
     plan = {**PLAN, "apps": {"www": {**PLAN["apps"]["www"], "jobs": jobs}}}
     never = {"running": False, "started": None, "result": None, "exit_code": None, "next": 1767312000}
     failed = {**never, "started": 1767225600, "result": "exit-code", "exit_code": 3}
-    mail = {"node": "a2", "fire": "2026-01-01T00:10:00Z", "state": "done", "exit_code": 0}
+    mail = guarded(exit_code=0, tail="sent")
     seen = {
         "a1": {"jobs": {"www": {"clean": failed, "mail": never}}, "leases": {"www/mail": [mail]}},
         "a2": {"jobs": {"www": {"mail": never}}, "leases": {"www/mail": [mail]}},
     }
-    assert status_text(plan, seen).splitlines()[4:7] == [
-        "  job    strategy  host  last run (UTC)       outcome                 next",
-        "  clean  single    a1    2026-01-01 00:00:00  exit-code, exit code 3  2026-01-02 00:00:00",
-        "  mail   lease     a2    2026-01-01 00:10:00  done, exit code 0       2026-01-02 00:00:00",
+    assert status_text(plan, seen).splitlines()[4:8] == [
+        "  job    strategy  host  last run (UTC)       outcome                       next",
+        "  clean  single    a1    2026-01-01 00:00:00  exit-code, exit code 3        2026-01-02 00:00:00",
+        "  mail   lease     a2    2026-01-01 00:10:00  finished, exit code 0, 2.5 s  2026-01-02 00:00:00",
+        "",
     ]
     assert "nobody that answered has it" in status_text(plan, {})

@@ -52,6 +52,11 @@ def _utc(local: datetime, zone: tzinfo) -> datetime | None:
     return found if found.astimezone(zone).replace(tzinfo=None) == local else None
 
 
+def clock() -> str:
+    """What it is now, by this host's clock."""
+    return show(datetime.now(timezone.utc))
+
+
 def show(fire: datetime) -> str:
     return fire.astimezone(timezone.utc).strftime(FORMAT)
 

@@ -95,6 +95,8 @@ class Guard:
         self.attempts = 0
         # Prepared and not started, by token: a record that names one of them is this guard's to start.
         self.unstarted: dict[str, Attempt] = {}
+        # Exit codes of the fires that ran here.
+        self.codes: dict[str, int] = {}
         self.stopping = False
         self.busy = False
         self.answered_since = time.monotonic()
@@ -131,7 +133,7 @@ class Guard:
 
     # Before a fire
 
-    def see_clock(self, fire: str | None) -> None:
+    def see_clock(self, fire: str) -> None:
         """The store's clock is the one that all hosts share."""
 
         def differs() -> float:
@@ -146,8 +148,6 @@ class Guard:
             raise WrongClock(
                 f"this host's clock is {off:.0f} s off the store's, more than {self.settings.max_skew:g} s"
             )
-        if fire is None:
-            return
         now = datetime.now(timezone.utc)
         at = fires.read(fire)
         if at - now > timedelta(seconds=2 * bound):
@@ -178,9 +178,7 @@ class Guard:
 
     def blocked(self, fire: str) -> str:
         """Whether an earlier fire still runs in its own time; one that is late is waited for, a dead one given up."""
-        for record in self.patiently(lambda: self.store.runs(self.settings.job)):
-            if record.fire >= fire or record.state not in (*OPEN, FREE):
-                continue
+        for record in self.patiently(lambda: self.store.unsettled(self.settings.job, fire)):
             last = self._follow(record)
             while last and last.state in OPEN and last.late and last.revision != record.revision:
                 record, last = last, self._follow(last)
@@ -213,8 +211,13 @@ class Guard:
             why = self.blocked(fire)
             return self.attend(fire, skip=why)
         except StoreGone as error:
+            if fire in self.codes:
+                say(f"the store does not answer ({error}), and will be told how {fire} ended by the next guard here")
+                return self.codes[fire]
             if self.settings.store_failure == "run":
                 say(f"the store does not answer ({error}), so the job is started without asking")
+                # It may have been taken by a question whose answer was lost: nobody is to start it for that later.
+                self._forget_unstarted(fire)
                 return self._run_alone(fire)
             say(f"the store does not answer ({error}), so the job is not started")
             return EXIT_STORE
@@ -243,9 +246,12 @@ class Guard:
                 self._give_up(record)
             else:
                 self.pause()
+        self._forget_unstarted(fire)
+        return code
+
+    def _forget_unstarted(self, fire: str) -> None:
         for token in [token for token, attempt in self.unstarted.items() if attempt.fire == fire]:
             self.unstarted.pop(token).forget()
-        return code
 
     def _create(self, fire: str, skip: str) -> int | None:
         """The exit code where this is settled by being the first, else nothing."""
@@ -261,6 +267,7 @@ class Guard:
         return self._start(first, taken)
 
     def _record(self, fire: str, state: str, **more: Any) -> Record:
+        more["alive"] = fires.clock()
         return Record(self.settings.job, fire, state, self._token(), self.settings.node, self.writer, **more)
 
     def _token(self) -> str:
@@ -309,7 +316,7 @@ class Guard:
         self.busy = True
         process = Process(self.settings.command, self.settings.user, self.settings.env, attempt)
         problem = process.wait_for_start()
-        started = fires.show(datetime.now(timezone.utc))
+        started = fires.clock()
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
         with lease:
             outcome = process.watch(self.settings.time_limit, lease.stop)
@@ -327,9 +334,10 @@ class Guard:
             say(f"{record.fire} was stopped: {outcome.stopped}")
         elif outcome.timed_out:
             say(f"{record.fire} was stopped after {self.settings.time_limit:g} s")
+        code = self.codes[record.fire] = outcome.shown
         self._finish(lease, result)
         attempt.forget()
-        return outcome.exit_code if outcome.exit_code >= 0 else 128 - outcome.exit_code
+        return code
 
     def _finish(self, lease: Lease, result: Mapping[str, Any]) -> None:
         last: Record | None = lease.record
@@ -359,7 +367,7 @@ class Guard:
         outcome: Outcome = process.watch(self.settings.time_limit, self.why_stop)
         self.busy = False
         attempt.forget()
-        return outcome.exit_code if outcome.exit_code >= 0 else 128 - outcome.exit_code
+        return outcome.shown
 
 
 class Lease:
@@ -397,7 +405,9 @@ class Lease:
         while not self.over.wait(wait):
             wait = self.guard.settings.lease_seconds / 5
             asked = time.monotonic()
-            after = replace(self.record, revision=self.record.revision + 1, writer=self.guard.writer)
+            after = replace(
+                self.record, revision=self.record.revision + 1, writer=self.guard.writer, alive=fires.clock()
+            )
             try:
                 if self.guard.store.swap(after):
                     self.record, self.renewed = after, asked

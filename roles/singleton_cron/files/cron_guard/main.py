@@ -10,13 +10,13 @@ import json
 import signal
 import sys
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from cron_guard import fires
 from cron_guard.guard import EXIT_CLOCK, EXIT_STORE, Guard, Settings, StoreGone, WrongClock, refused, say
-from cron_guard.records import Store, StoreDown, StoreRefused
+from cron_guard.records import OPEN, Record, Store, StoreDown, StoreRefused
 from cron_guard.stores import open_store
 
 TIMEOUT = 5.0
@@ -42,22 +42,6 @@ def run(path: str, fire: str) -> int:
         guard.store.close()
 
 
-def recover(paths: list[str]) -> int:
-    worst = 0
-    for path in paths:
-        settings = read_settings(path)
-        guard = Guard(settings, store_of(settings.store))
-        try:
-            guard.see_clock(None)
-            guard.recover()
-        except (StoreGone, WrongClock) as error:
-            say(f"{settings.job}: {error}")
-            worst = EXIT_STORE
-        finally:
-            guard.store.close()
-    return worst
-
-
 def check(path: str) -> int:
     store = store_of(path)
     try:
@@ -67,19 +51,26 @@ def check(path: str) -> int:
     return 0
 
 
+def told(run: Record, settings: Settings, now: datetime) -> dict[str, Any]:
+    """For people. Of a host that died only the next fire says so for good."""
+    row = {key: value for key, value in asdict(run).items() if key not in ("job", "token", "writer", "revision")}
+    # Its clock and this one may both be off.
+    silence = timedelta(seconds=settings.lease_seconds + 2 * settings.max_skew)
+    if run.state in OPEN and run.alive and now - fires.read(run.alive) > silence:
+        row["why"] = f"no sign of life since {run.alive}"
+    return row
+
+
 def history(paths: list[str], count: int, as_json: bool) -> int:
     found: dict[str, list[dict[str, Any]]] = {}
     for path in paths:
         settings = read_settings(path)
         store = store_of(settings.store)
         try:
-            runs = store.runs(settings.job)[-count:]
+            runs = store.last(settings.job, count)
         finally:
             store.close()
-        found[settings.job] = [
-            {key: value for key, value in asdict(run).items() if key not in ("job", "token", "writer", "revision")}
-            for run in runs
-        ]
+        found[settings.job] = [told(run, settings, datetime.now(timezone.utc)) for run in runs]
     if as_json:
         print(json.dumps(found))
         return 0
@@ -101,8 +92,6 @@ def main() -> int:
     one = commands.add_parser("run", help="start the job, unless another host does")
     one.add_argument("settings")
     one.add_argument("--fire", default="", help="the scheduled time, as 2026-11-21T03:17:00Z; the last one by default")
-    some = commands.add_parser("recover", help="say what dead guards of this host had started")
-    some.add_argument("settings", nargs="*")
     asked = commands.add_parser("check", help="see whether a store can keep leases")
     asked.add_argument("store")
     told = commands.add_parser("history", help="the last runs, on all hosts")
@@ -113,8 +102,6 @@ def main() -> int:
     try:
         if given.command == "run":
             return run(given.settings, given.fire)
-        if given.command == "recover":
-            return recover(given.settings)
         if given.command == "check":
             return check(given.store)
         return history(given.settings, given.count, given.json)

@@ -11,12 +11,12 @@ from datetime import timezone
 from typing import Any, TypeVar
 
 import pymongo
-from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from cron_guard.records import Record, Store, StoreDown, StoreRefused
+from cron_guard.records import UNSETTLED, Record, Store, StoreDown, StoreRefused
 
 COLLECTION = "scaleout_cron_runs"
 FORBIDDEN = 13
@@ -28,18 +28,15 @@ class MongoStore(Store):
 
     def __init__(self, url: str, timeout: float) -> None:
         milliseconds = int(timeout * 1000)
-        try:
-            self.client: Any = pymongo.MongoClient(
-                url,
-                serverSelectionTimeoutMS=milliseconds,
-                connectTimeoutMS=milliseconds,
-                socketTimeoutMS=2 * milliseconds,
-                retryWrites=False,
-                appname="scaleout-cron-guard",
-            )
-            database = self.client.get_default_database()
-        except (ConfigurationError, InvalidURI) as error:
-            raise StoreRefused(f"the URL of the store cannot be used: {error}") from None
+        self.client: Any = pymongo.MongoClient(
+            url,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            socketTimeoutMS=2 * milliseconds,
+            retryWrites=False,
+            appname="scaleout-cron-guard",
+        )
+        database = self.client.get_default_database()
         self.runs_of_all = database.get_collection(
             COLLECTION,
             read_preference=ReadPreference.PRIMARY,
@@ -61,6 +58,7 @@ class MongoStore(Store):
                 raise StoreDown(str(error)) from None
         except PyMongoError as error:
             raise StoreDown(str(error)) from None
+        _asked(lambda: self.runs_of_all.create_index([("job", 1), ("state", 1), ("fire", 1)]))
         # PyMongo gives UTC without saying so.
         return float(hello["localTime"].replace(tzinfo=timezone.utc).timestamp())
 
@@ -86,19 +84,24 @@ class MongoStore(Store):
         found = _asked(lambda: self.runs_of_all.find_one({"_id": f"{job}/{fire}"}))
         return _record(found) if found else None
 
-    def runs(self, job: str) -> list[Record]:
-        found = _asked(lambda: list(self.runs_of_all.find(_of(job, "0"), sort=[("_id", 1)])))
-        return [_record(document) for document in found]
+    def unsettled(self, job: str, before: str) -> list[Record]:
+        wanted = {"job": job, "state": {"$in": UNSETTLED}, "fire": {"$lt": before}}
+        return [_record(found) for found in _asked(lambda: list(self.runs_of_all.find(wanted, sort=[("fire", 1)])))]
+
+    def last(self, job: str, count: int) -> list[Record]:
+        found = _asked(lambda: list(self.runs_of_all.find(_before(job, ":"), sort=[("_id", -1)], limit=count)))
+        return [_record(document) for document in reversed(found)]
 
     def forget(self, job: str, before: str) -> None:
-        _asked(lambda: self.runs_of_all.delete_many({"_id": {"$gte": f"{job}/", "$lt": f"{job}/{before}"}}))
+        _asked(lambda: self.runs_of_all.delete_many(_before(job, before)))
 
     def close(self) -> None:
         self.client.close()
 
 
-def _of(job: str, since: str) -> dict[str, Any]:
-    return {"_id": {"$gte": f"{job}/{since}", "$lt": f"{job}/:"}}
+def _before(job: str, fire: str) -> dict[str, Any]:
+    """By digits: a colon comes after all of them."""
+    return {"_id": {"$gte": f"{job}/0", "$lt": f"{job}/{fire}"}}
 
 
 def _record(document: dict[str, Any]) -> Record:

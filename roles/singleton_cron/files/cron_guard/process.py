@@ -114,6 +114,11 @@ class Outcome:
     timed_out: bool = False
     stopped: str = ""
 
+    @property
+    def shown(self) -> int:
+        """The exit code as a shell shows it, which has no negative ones for signals."""
+        return self.exit_code if self.exit_code >= 0 else 128 - self.exit_code
+
 
 class Process:
     """The job as a process group of its own, which dies with the guard."""

@@ -19,6 +19,7 @@ FREE = "free"
 # The fire before it still ran.
 SKIPPED = "skipped"
 OPEN = (TAKEN, RUNNING)
+UNSETTLED = (*OPEN, FREE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Record:
     # Started after somebody else's death: the next fire waits for it.
     late: bool = False
     started: str = ""
+    # When its host last said that it goes on, by that host's clock: for people, no guard decides by it.
+    alive: str = ""
     seconds: float | None = None
     exit_code: int | None = None
     timed_out: bool = False
@@ -85,8 +88,12 @@ class Store:
         """The last revision that is kept for good."""
         raise NotImplementedError
 
-    def runs(self, job: str) -> list[Record]:
-        """All that are kept, the oldest first."""
+    def unsettled(self, job: str, before: str) -> list[Record]:
+        """Those of fires before this one that are not over, the oldest first."""
+        raise NotImplementedError
+
+    def last(self, job: str, count: int) -> list[Record]:
+        """The last ones of all, the oldest first."""
         raise NotImplementedError
 
     def forget(self, job: str, before: str) -> None:

@@ -10,35 +10,34 @@ from typing import Any, TypeVar
 
 import redis
 
-from cron_guard.records import Record, Store, StoreDown, StoreRefused, load
+from cron_guard.records import UNSETTLED, Record, Store, StoreDown, StoreRefused, load
 
 T = TypeVar("T")
-CREATE = """
+INDEX = """
+if ARGV[5] == '1' then redis.call('ZADD', KEYS[3], 0, ARGV[4]) else redis.call('ZREM', KEYS[3], ARGV[4]) end
+return 1
+"""
+CREATE = f"""
 local there = redis.call('HMGET', KEYS[1], 'revision', 'writer')
 if there[1] then return (there[1] == ARGV[1] and there[2] == ARGV[2]) and 1 or 0 end
 redis.call('HSET', KEYS[1], 'revision', ARGV[1], 'writer', ARGV[2], 'data', ARGV[3])
 redis.call('ZADD', KEYS[2], 0, ARGV[4])
-return 1
-"""
-SWAP = """
+{INDEX}"""
+SWAP = f"""
 local there = redis.call('HMGET', KEYS[1], 'revision', 'writer')
 if there[1] == ARGV[1] and there[2] == ARGV[2] then return 1 end
-if there[1] ~= ARGV[4] then return 0 end
+if there[1] ~= tostring(ARGV[1] - 1) then return 0 end
 redis.call('HSET', KEYS[1], 'revision', ARGV[1], 'writer', ARGV[2], 'data', ARGV[3])
-return 1
-"""
+{INDEX}"""
 
 
 class RedisStore(Store):
-    """A hash for each fire, and a sorted set of the fires of each job, in one slot."""
+    """A hash for each fire, and for each job a sorted set of its fires and one of those not over, in one slot."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        try:
-            self.client: Any = redis.Redis.from_url(
-                url, socket_timeout=timeout, socket_connect_timeout=timeout, decode_responses=True
-            )
-        except ValueError as error:
-            raise StoreRefused(f"the URL of the store cannot be used: {error}") from None
+        self.client: Any = redis.Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, decode_responses=True
+        )
 
     def check(self) -> float:
         try:
@@ -62,22 +61,28 @@ class RedisStore(Store):
         return float(seconds) + float(microseconds) / 1e6
 
     def create(self, record: Record) -> bool:
-        keys = [_key(record.job, record.fire), _index(record.job)]
-        return self._run(CREATE, keys, record, record.fire)
+        return self._run(CREATE, record)
 
     def swap(self, record: Record) -> bool:
-        return self._run(SWAP, [_key(record.job, record.fire)], record, str(record.revision - 1))
+        return self._run(SWAP, record)
 
-    def _run(self, script: str, keys: list[str], record: Record, last: str) -> bool:
-        arguments = [str(record.revision), record.writer, record.dump(), last]
+    def _run(self, script: str, record: Record) -> bool:
+        keys = [_key(record.job, record.fire), _index(record.job), _unsettled(record.job)]
+        unsettled = int(record.state in UNSETTLED)
+        arguments = [record.revision, record.writer, record.dump(), record.fire, unsettled]
         return bool(_asked(lambda: self.client.eval(script, len(keys), *keys, *arguments)))
 
     def get(self, job: str, fire: str) -> Record | None:
         text = _asked(lambda: self.client.hget(_key(job, fire), "data"))
         return load(text) if text else None
 
-    def runs(self, job: str) -> list[Record]:
-        fires = _asked(lambda: self.client.zrangebylex(_index(job), "-", "+"))
+    def unsettled(self, job: str, before: str) -> list[Record]:
+        return self._all(job, _asked(lambda: self.client.zrangebylex(_unsettled(job), "-", f"({before}")))
+
+    def last(self, job: str, count: int) -> list[Record]:
+        return self._all(job, _asked(lambda: self.client.zrange(_index(job), -count, -1)))
+
+    def _all(self, job: str, fires: list[str]) -> list[Record]:
         return [record for record in (self.get(job, fire) for fire in fires) if record]
 
     def forget(self, job: str, before: str) -> None:
@@ -85,6 +90,7 @@ class RedisStore(Store):
             for fire in self.client.zrangebylex(_index(job), "-", f"({before}"):
                 self.client.delete(_key(job, fire))
                 self.client.zrem(_index(job), fire)
+                self.client.zrem(_unsettled(job), fire)
 
         _asked(drop)
 
@@ -94,6 +100,10 @@ class RedisStore(Store):
 
 def _index(job: str) -> str:
     return f"scaleout-cron:{{{job}}}"
+
+
+def _unsettled(job: str) -> str:
+    return f"{_index(job)}:unsettled"
 
 
 def _key(job: str, fire: str) -> str:

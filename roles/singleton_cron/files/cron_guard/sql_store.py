@@ -6,19 +6,21 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cron_guard.records import Record, Store, StoreDown, StoreRefused, load
+from cron_guard.records import UNSETTLED, Record, Store, StoreDown, StoreRefused, load
 
 TABLE = "scaleout_cron_runs"
 COLUMNS = (
     "job VARCHAR(160) NOT NULL, fire CHAR(20) NOT NULL, revision INT NOT NULL, writer VARCHAR(160) NOT NULL, "
-    "data TEXT NOT NULL"
+    "state VARCHAR(10) NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job, fire)"
 )
-DUPLICATE = re.compile(r"duplicate", re.IGNORECASE)
+INDEX = f"{TABLE}_unsettled"
+# The texts of a server are in its language.
+DUPLICATE_IN_POSTGRES, DUPLICATE_IN_MARIADB = "23505", 1062
 
 
 class SqlStore(Store):
@@ -33,6 +35,9 @@ class SqlStore(Store):
             raise StoreRefused("the URL of the store names no database")
 
     # What differs between the two
+
+    # Where the table is made, which may be elsewhere too.
+    schema = ""
 
     def connect(self) -> Any:
         raise NotImplementedError
@@ -49,25 +54,28 @@ class SqlStore(Store):
     # The same for both
 
     def check(self) -> float:
-        if not self._ask("SELECT 1 FROM information_schema.tables WHERE table_name = %s", [TABLE]):
+        here = f"table_schema = {self.schema} AND table_name = %s"
+        if not self._ask(f"SELECT 1 FROM information_schema.tables WHERE {here}", [TABLE]):
             self._do(self.make_table(), [])
         self.see_that_it_stays()
         return float(self._ask(self.clock(), [])[0][0])
 
     def create(self, record: Record) -> bool:
-        values = [record.job, record.fire, record.revision, record.writer, record.dump()]
+        values = [record.job, record.fire, record.revision, record.writer, record.state, record.dump()]
+        query = f"INSERT INTO {TABLE} (job, fire, revision, writer, state, data) VALUES (%s, %s, %s, %s, %s, %s)"
         try:
-            self._do(f"INSERT INTO {TABLE} (job, fire, revision, writer, data) VALUES (%s, %s, %s, %s, %s)", values)
+            self._do(query, values)
             return True
         except _Duplicate:
             found = self._last(record)
             return found == (record.revision, record.writer)
 
     def swap(self, record: Record) -> bool:
-        values = [record.revision, record.writer, record.dump(), record.job, record.fire, record.revision - 1]
+        values = [record.revision, record.writer, record.state, record.dump()]
         changed = self._do(
-            f"UPDATE {TABLE} SET revision = %s, writer = %s, data = %s WHERE job = %s AND fire = %s AND revision = %s",
-            values,
+            f"UPDATE {TABLE} SET revision = %s, writer = %s, state = %s, data = %s "
+            "WHERE job = %s AND fire = %s AND revision = %s",
+            [*values, record.job, record.fire, record.revision - 1],
         )
         return bool(changed) or self._last(record) == (record.revision, record.writer)
 
@@ -81,8 +89,15 @@ class SqlStore(Store):
         rows = self._ask(f"SELECT data FROM {TABLE} WHERE job = %s AND fire = %s", [job, fire])
         return load(rows[0][0]) if rows else None
 
-    def runs(self, job: str) -> list[Record]:
-        return [load(row[0]) for row in self._ask(f"SELECT data FROM {TABLE} WHERE job = %s ORDER BY fire", [job])]
+    def unsettled(self, job: str, before: str) -> list[Record]:
+        states = ", ".join(["%s"] * len(UNSETTLED))
+        query = f"SELECT data FROM {TABLE} WHERE job = %s AND state IN ({states}) AND fire < %s"
+        # Told to sort, MariaDB would rather read all in their order than the few by their state.
+        return sorted((load(row[0]) for row in self._ask(query, [job, *UNSETTLED, before])), key=attrgetter("fire"))
+
+    def last(self, job: str, count: int) -> list[Record]:
+        query = f"SELECT data FROM {TABLE} WHERE job = %s ORDER BY fire DESC LIMIT %s"
+        return [load(row[0]) for row in reversed(self._ask(query, [job, count]))]
 
     def forget(self, job: str, before: str) -> None:
         self._do(f"DELETE FROM {TABLE} WHERE job = %s AND fire < %s", [job, before])
@@ -107,24 +122,31 @@ class SqlStore(Store):
                 cursor.execute(query, values)
                 return cursor.fetchall() if fetch else cursor.rowcount
         except Exception as error:
-            if type(error).__name__ in ("IntegrityError", "UniqueViolation") and DUPLICATE.search(str(error)):
+            if getattr(error, "pgcode", None) == DUPLICATE_IN_POSTGRES or DUPLICATE_IN_MARIADB in error.args[:1]:
                 raise _Duplicate from None
             self.close()
             raise StoreDown(f"{type(error).__name__}: {error}") from None
 
 
-class _Duplicate(Exception):
-    """The key is there already."""
+class _Duplicate(StoreDown):
+    """The key is there already; or so is the table, which two guards make at once, and have to ask for again."""
 
 
 class MariaStore(SqlStore):
-    def connect(self) -> Any:
+    schema = "DATABASE()"
+
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, timeout)
         import pymysql
 
+        self.library: Any = pymysql
+        self.port = self.url.port or 3306
+
+    def connect(self) -> Any:
         tls = {"ca": self.options["ssl_ca"]} if "ssl_ca" in self.options else None
-        connection = pymysql.connect(
+        connection = self.library.connect(
             host=self.url.hostname or "127.0.0.1",
-            port=self.url.port or 3306,
+            port=self.port,
             user=unquote(self.url.username or ""),
             password=unquote(self.url.password or ""),
             database=self.url.path.strip("/"),
@@ -135,20 +157,21 @@ class MariaStore(SqlStore):
             write_timeout=2 * self.timeout,
             autocommit=True,
         )
-        with contextlib.suppress(pymysql.err.OperationalError), connection.cursor() as cursor:
+        with contextlib.suppress(self.library.err.OperationalError), connection.cursor() as cursor:
             # Of a Galera cluster: what another node has acknowledged is seen here.
             cursor.execute("SET SESSION wsrep_sync_wait = 7")
         return connection
 
     def make_table(self) -> str:
         return (
-            f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS}, PRIMARY KEY (job, fire)) ENGINE=InnoDB "
+            f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS}, INDEX {INDEX} (job, state, fire)) ENGINE=InnoDB "
             "DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
         )
 
     def see_that_it_stays(self) -> None:
         engine = self._ask(
-            "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %s", [TABLE]
+            f"SELECT engine FROM information_schema.tables WHERE table_schema = {self.schema} AND table_name = %s",
+            [TABLE],
         )
         if not engine or str(engine[0][0]).lower() != "innodb":
             raise StoreRefused(f"its table {TABLE} is of the engine {engine[0][0] if engine else None}, not InnoDB")
@@ -164,10 +187,17 @@ class MariaStore(SqlStore):
 
 
 class PostgresStore(SqlStore):
-    def connect(self) -> Any:
-        import psycopg2
+    schema = "current_schema()"
 
-        connection = psycopg2.connect(self.url.geturl(), connect_timeout=self.timeout)
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, timeout)
+        import psycopg2.extensions
+
+        self.library: Any = psycopg2
+        psycopg2.extensions.parse_dsn(url)
+
+    def connect(self) -> Any:
+        connection = self.library.connect(self.url.geturl(), connect_timeout=self.timeout)
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"SET statement_timeout = {2000 * self.timeout}")
@@ -177,7 +207,10 @@ class PostgresStore(SqlStore):
         return connection
 
     def make_table(self) -> str:
-        return f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS}, PRIMARY KEY (job, fire))"
+        return (
+            f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS}); "
+            f"CREATE INDEX IF NOT EXISTS {INDEX} ON {TABLE} (job, state, fire)"
+        )
 
     def see_that_it_stays(self) -> None:
         kind = self._ask("SELECT relpersistence FROM pg_class WHERE oid = to_regclass(%s)", [TABLE])

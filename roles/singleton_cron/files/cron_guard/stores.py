@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from cron_guard.records import Store, StoreRefused
 
@@ -20,11 +20,25 @@ LIBRARIES = {
     "postgresql": "python3-psycopg2",
     "postgres": "python3-psycopg2",
 }
+# What stands for itself in every part of a URL. None has an @ but the user's, as others would be of a password.
+PLAIN = r"[\w.~!$&'()*+;=-]|%[0-9A-Fa-f]{2}"
+HOST = rf"(?:\[[0-9A-Fa-f:.]+\]|(?:{PLAIN})*)(?::\d+)?"
+FORM = re.compile(
+    rf"([a-z+]+)://(?:(?:{PLAIN}|[,:])*@)?{HOST}(?:,{HOST})*(?:/(?:{PLAIN}|[,:/])*)?(?:\?(?:{PLAIN}|[,:/?])*)?",
+    flags=re.ASCII,
+)
+UNUSABLE = (
+    "the URL of the store (singleton_cron_store_url) cannot be used: it has to be like "
+    "mysql://USER:PASSWORD@HOST:PORT/DATABASE, with the special characters of user and password written as %XX"
+)
 
 
 def open_store(url: str, timeout: float) -> Store:
     """Imports the library of this store alone. The URL, which may hold a password, is in no message."""
-    scheme = urlsplit(url).scheme
+    form = FORM.fullmatch(url)
+    if not form:
+        raise StoreRefused(UNUSABLE)
+    scheme = form[1]
     if scheme.startswith("memcache"):
         raise StoreRefused(
             "Memcached forgets everything on a restart, and when its memory is full: two hosts would start the same job"
@@ -45,3 +59,8 @@ def open_store(url: str, timeout: float) -> Store:
         return MariaStore(url, timeout) if LIBRARIES[scheme] == "python3-pymysql" else PostgresStore(url, timeout)
     except ImportError as error:
         raise StoreRefused(f"{error.name} is not installed: install {LIBRARIES[scheme]}") from None
+    except StoreRefused:
+        raise
+    except Exception:
+        # A library shows the piece that it does not understand.
+        raise StoreRefused(UNUSABLE) from None
