@@ -37,7 +37,9 @@ options:
     type: path
     default: /var/log/nginx/error.log
   timeout:
-    description: Seconds that a reload may take.
+    description:
+      - Seconds that a reload may take.
+      - One of these modules at a time works on the files of O(path); another one waits up to eight times as long.
     type: int
     default: 15
 """

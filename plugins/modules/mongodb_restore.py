@@ -87,10 +87,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._alone import alone
+from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.restore import (
-    alone,
     check_archive,
     check_target,
     prepare,
@@ -106,7 +107,8 @@ def restored(module: AnsibleModule, _client: Client | NoDriver) -> dict[str, Any
     params = module.params
     archive, target = Path(params["archive"]), Path(params["path"])
     manifest = read_manifest(archive)
-    with alone(target, WAIT_SECONDS):
+    busy = ScaleoutError("another restore is at work there", str(target.parent), "wait until it ends")
+    with alone(target.parent, WAIT_SECONDS, busy):
         check_target(target)
         check_archive(archive, manifest, params["program"])
         if not module.check_mode:

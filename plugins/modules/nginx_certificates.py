@@ -67,7 +67,7 @@ reloaded:
   returned: success
   type: bool
 stage:
-  description: What failed. One of V(input), V(test), V(reload) and V(restore); only the last one leaves nginx unlike before.
+  description: What failed. One of V(lock), V(input), V(test), V(reload) and V(restore); only the last one leaves nginx unlike before.
   returned: failure
   type: str
 """
@@ -106,12 +106,13 @@ def renewed(certificates: Sequence[Mapping[str, Any]], live: Live) -> dict[str, 
 
 def replace(module: AnsibleModule, client: Client, executable: str | None) -> dict[str, Any]:
     params = module.params
-    live = read_live(client.read(), params["tree"])
-    if live is None:
-        return {"changed": False, "replaced": [], "reloaded": False}
-    found = renewed(params["certificates"], live)
-    changed = {path: text for files in found.values() for path, text in files.items()}
-    outcome = converge(live.with_files(changed, params["tree"]), client, executable, module.check_mode)
+    with client.alone():
+        live = read_live(client.read(), params["tree"])
+        if live is None:
+            return {"changed": False, "replaced": [], "reloaded": False}
+        found = renewed(params["certificates"], live)
+        changed = {path: text for files in found.values() for path, text in files.items()}
+        outcome = converge(live.with_files(changed, params["tree"]), client, executable, module.check_mode)
     return {
         "changed": outcome.plan.changed,
         "diff": differences(outcome.plan.changes),

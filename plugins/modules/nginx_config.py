@@ -202,7 +202,7 @@ changed_files:
   elements: str
   sample: [nginx.conf, scaleout.d/site.conf]
 stage:
-  description: What failed. One of V(input), V(test), V(reload) and V(restore); only the last one leaves nginx unlike before.
+  description: What failed. One of V(lock), V(input), V(test), V(reload) and V(restore); only the last one leaves nginx unlike before.
   returned: failure
   type: str
 file:
@@ -285,14 +285,15 @@ def configure(module: AnsibleModule, client: Client, executable: str | None) -> 
     files = {
         path: for_version(text, version) if isinstance(text, str) else text for path, text in params["files"].items()
     }
-    disk = client.read()
-    live = disk.generations.get(generation_in(disk.main, params["tree"]) or "", {})
-    for given in params["certificates"]:
-        files.update(fit_to_serve(given, client, live, executable is not None))
-    if params["upstreams"] is not None:
-        files = with_upstreams(files, params["upstreams"], disk, params["tree"], version)
-    desired = desire(params["main"], files, params["tree"])
-    outcome = converge(desired, client, executable, module.check_mode)
+    with client.alone():
+        disk = client.read()
+        live = disk.generations.get(generation_in(disk.main, params["tree"]) or "", {})
+        for given in params["certificates"]:
+            files.update(fit_to_serve(given, client, live, executable is not None))
+        if params["upstreams"] is not None:
+            files = with_upstreams(files, params["upstreams"], disk, params["tree"], version)
+        desired = desire(params["main"], files, params["tree"])
+        outcome = converge(desired, client, executable, module.check_mode)
     for warning in outcome.warnings:
         module.warn(warning)
     return {

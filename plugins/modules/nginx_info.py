@@ -91,8 +91,9 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.module impo
 
 
 def look(module: AnsibleModule, client: Client, executable: str | None) -> dict[str, Any]:
-    running = client.running()
-    live = read_live(client.read(), module.params["tree"])
+    with client.alone():
+        running = client.running()
+        live = read_live(client.read(), module.params["tree"])
     servers = []
     for upstream in live.pools.upstreams if live else ():
         connections = client.connections(upstream.servers)

@@ -98,7 +98,7 @@ reloaded:
   returned: success
   type: bool
 stage:
-  description: What failed. One of V(input), V(test), V(reload) and V(restore); only the last one leaves nginx unlike before.
+  description: What failed. One of V(lock), V(input), V(test), V(reload) and V(restore); only the last one leaves nginx unlike before.
   returned: failure
   type: str
 """
@@ -121,15 +121,16 @@ def names_of(pools: Pools) -> list[str]:
 
 def serve(module: AnsibleModule, client: Client, executable: str | None) -> dict[str, Any]:
     params = module.params
-    live = read_live(client.read(), params["tree"])
-    if live is None:
-        raise NginxConfigError(
-            f"{params['path']} has no upstreams of this collection; configure nginx first", stage="input"
-        )
-    wanted = {given["name"]: stripped_of(given)["servers"] for given in params["upstreams"]}
-    pools, given = with_servers(live, wanted, params["hosts"])
-    desired = live.with_pools(pools, params["tree"], client.version(executable), given)
-    outcome = converge(desired, client, executable, module.check_mode)
+    with client.alone():
+        live = read_live(client.read(), params["tree"])
+        if live is None:
+            raise NginxConfigError(
+                f"{params['path']} has no upstreams of this collection; configure nginx first", stage="input"
+            )
+        wanted = {given["name"]: stripped_of(given)["servers"] for given in params["upstreams"]}
+        pools, given = with_servers(live, wanted, params["hosts"])
+        desired = live.with_pools(pools, params["tree"], client.version(executable), given)
+        outcome = converge(desired, client, executable, module.check_mode)
     before, after = names_of(live.pools), names_of(pools)
     return {
         "changed": outcome.plan.changed,

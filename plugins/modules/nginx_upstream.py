@@ -120,7 +120,7 @@ reloaded:
   type: bool
 stage:
   description:
-    - What failed. One of V(input), V(last), V(test), V(reload) and V(restore); only V(restore) leaves nginx unlike before.
+    - What failed. One of V(lock), V(input), V(last), V(test), V(reload) and V(restore); only V(restore) leaves nginx unlike before.
     - V(last) means that an upstream would have lost the last server that answers.
   returned: failure
   type: str
@@ -148,22 +148,23 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.upstreams i
 
 def switch(module: AnsibleModule, client: Client, executable: str | None) -> dict[str, Any]:
     params = module.params
-    live = read_live(client.read(), params["tree"])
-    if live is None:
-        raise NginxConfigError(
-            f"{params['path']} has no upstreams of this collection; configure nginx first", stage="input"
-        )
-    selected = select(live.pools, Selection(params["upstreams"], params["hosts"], params["servers"]))
-    if params["state"] == ACTIVE and params["reason"]:
-        selected = out_for(live.pools, selected, params["reason"])
-    silent = []
-    if params["state"] == ACTIVE and params["only_answering"]:
-        silent = [pair for pair in selected if not answers(*pair)]
-        selected = [pair for pair in selected if pair not in silent]
-    after = change(live.pools, selected, params["state"], params["reason"])
-    refuse_last(left_over(live.pools, after), answers)
-    desired = live.with_pools(after, params["tree"], client.version(executable))
-    outcome = converge(desired, client, executable, module.check_mode)
+    with client.alone():
+        live = read_live(client.read(), params["tree"])
+        if live is None:
+            raise NginxConfigError(
+                f"{params['path']} has no upstreams of this collection; configure nginx first", stage="input"
+            )
+        selected = select(live.pools, Selection(params["upstreams"], params["hosts"], params["servers"]))
+        if params["state"] == ACTIVE and params["reason"]:
+            selected = out_for(live.pools, selected, params["reason"])
+        silent = []
+        if params["state"] == ACTIVE and params["only_answering"]:
+            silent = [pair for pair in selected if not answers(*pair)]
+            selected = [pair for pair in selected if pair not in silent]
+        after = change(live.pools, selected, params["state"], params["reason"])
+        refuse_last(left_over(live.pools, after), answers)
+        desired = live.with_pools(after, params["tree"], client.version(executable))
+        outcome = converge(desired, client, executable, module.check_mode)
     in_flight: dict[str, int] = {}
     if params["state"] == DRAINED and outcome.running.pid and not module.check_mode:
         in_flight = client.wait_idle([server for _upstream, server in selected], params["wait_timeout"])

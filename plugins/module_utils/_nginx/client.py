@@ -14,8 +14,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from ansible_collections.scaleout.webapp.plugins.module_utils._alone import alone
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.connections import (
     counts,
     endpoints_of,
@@ -65,6 +67,18 @@ class Client:
         self.run = run
         self.fetch = fetch
         self.kill = kill
+
+    def alone(self) -> AbstractContextManager[None]:
+        """No other module changes these files from reading to cleaning: each deletes generations it does not know."""
+        if not self.root.is_dir():
+            return nullcontext()
+        seconds = 8 * self.timeout
+        busy = NginxConfigError(
+            f"another run has been changing the configuration in {self.root} for {seconds:g} s;"
+            " nothing was changed here: run this again when that one has ended",
+            stage="lock",
+        )
+        return alone(self.root, seconds, busy)
 
     # What is there
 

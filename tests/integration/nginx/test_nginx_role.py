@@ -7,6 +7,8 @@ import json
 import os
 import socket
 import time
+import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -289,6 +291,41 @@ def test_unknown_hosts_may_be_answered(site: Site) -> None:
     assert site.apply(nginx_sites=sites)["reloaded"]
     assert site.nginx.ask("/", host="unknown.example.net").status == 200
     assert site.apply()["generation"] == generation == site.nginx.generation()
+
+
+def test_methods_weights_and_backup_servers(site: Site) -> None:
+    heavy, other = ({"name": item.name, "address": "127.0.0.1", "port": item.port} for item in site.backends)
+    weighted, spared = [{**heavy, "weight": 3}, other], [heavy, {**other, "backup": True}]
+    upstreams: list[dict[str, Any]] = [
+        {"name": "turns", "servers": weighted},
+        {"name": "turns-backup", "servers": spared},
+        {"name": "least", "method": "least_conn", "servers": weighted},
+        {"name": "least-backup", "method": "least_conn", "servers": spared},
+        {"name": "client", "method": "ip_hash", "servers": weighted},
+        {"name": "key", "method": "hash", "key": "$host$uri", "consistent": False, "servers": weighted},
+        {"name": "ring", "method": "hash", "key": "$request_uri", "servers": weighted},
+    ]
+    routes = [{"path": f"/{upstream['name']}/", "upstream": upstream["name"]} for upstream in upstreams]
+    sites = [{"name": "www", "domains": ["www.example.com"], "routes": routes}]
+    assert site.apply(nginx_upstreams=upstreams, nginx_sites=sites)["reloaded"]
+    spread = {
+        upstream["name"]: Counter(site.nginx.ask(f"/{upstream['name']}/").json()["backend"] for _turn in range(8))
+        for upstream in upstreams
+    }
+    assert spread["turns"] == spread["least"] == {"a": 6, "b": 2}
+    assert spread["turns-backup"] == spread["least-backup"] == {"a": 8}
+    assert all(list(spread[name].values()) == [8] for name in ("client", "key", "ring"))
+
+    refused = site.apply(nginx_upstreams=[{**upstreams[4], "servers": spared}, *upstreams[5:]], nginx_sites=[])
+    assert "client: nginx allows no backup servers with the method ip_hash" in refused["msg"]
+    assert site.apply()["reloaded"]
+
+
+def test_status_is_for_the_balancer_alone(site: Site) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.nginx.status_port}/status", timeout=5) as answer:
+        assert answer.read().startswith(b"Active connections")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", site.nginx.status_port), 5)
 
 
 def test_problems_are_told_together(site: Site) -> None:

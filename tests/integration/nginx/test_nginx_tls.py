@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Site:
         self.crt, self.key = certificate(folder / "one", *DOMAINS)
         self.pages = folder / "pages"
 
-    def apply(self, tls: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    def apply(self, tls: dict[str, Any] | None = None, others: Sequence[Any] = (), **more: Any) -> dict[str, Any]:
         site = {
             "name": "www",
             "domains": list(DOMAINS),
@@ -56,7 +56,7 @@ class Site:
                     "sticky_cookie": "www_web_instance",
                 }
             ],
-            "nginx_sites": [site],
+            "nginx_sites": [site, *others],
         }
         return apply_role(self.nginx, {**variables, **more})
 
@@ -117,6 +117,17 @@ def test_all_ways_lead_to_the_canonical_host(site: Site) -> None:
 def test_a_stranger_gets_no_certificate(site: Site) -> None:
     with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
         site.connect("unknown.example.net", ["http/1.1"])
+
+
+def test_a_default_site_without_tls_lends_strangers_no_certificate_of_another(site: Site) -> None:
+    routes = [{"path": "/", "upstream": "www-web"}]
+    plain = {"name": "plain", "domains": ["plain.example.com"], "default": True, "routes": routes}
+    assert site.apply(others=[plain])["reloaded"]
+    assert site.nginx.ask("/", host="unknown.example.net").status == 200
+    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+        site.connect("unknown.example.net", ["http/1.1"])
+    assert site.talk().startswith("HTTP/1.1 200")
+    assert site.apply()["reloaded"]
 
 
 def test_the_key_is_for_root_only_and_never_shown(site: Site) -> None:
