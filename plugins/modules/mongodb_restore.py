@@ -90,13 +90,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import run_module
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.restore import (
-    alone,
     check_archive,
     check_target,
     prepare,
     read_manifest,
     unpack,
 )
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.turns import alone
 
 # What an earlier run, whose connection was cut, may still need.
 WAIT_SECONDS = 900
@@ -106,7 +106,7 @@ def restored(module: AnsibleModule, _client: Client | NoDriver) -> dict[str, Any
     params = module.params
     archive, target = Path(params["archive"]), Path(params["path"])
     manifest = read_manifest(archive)
-    with alone(target, WAIT_SECONDS):
+    with alone(target.parent, "restore", WAIT_SECONDS):
         check_target(target)
         check_archive(archive, manifest, params["program"])
         if not module.check_mode:

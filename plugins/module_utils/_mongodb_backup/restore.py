@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -28,6 +27,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.mo
     check_restorable,
     parse_version,
 )
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.turns import locked
 
 USER_NOT_FOUND = 11
 # In a folder that was made here and is not in use yet.
@@ -79,31 +79,8 @@ def check_target(target: Path) -> None:
     lock = target / "mongod.lock"
     if lock.exists():
         with lock.open() as stream:
-            if not _locked(stream.fileno()):
+            if not locked(stream.fileno()):
                 raise ScaleoutError("a mongod runs with it", str(target), "stop that one first")
-
-
-@contextlib.contextmanager
-def alone(target: Path, seconds: float) -> Iterator[None]:
-    """Nobody else prepares data there meanwhile: a run whose connection was cut goes on until it ends by itself."""
-    folder = os.open(target.parent, os.O_RDONLY)
-    deadline = time.monotonic() + seconds
-    try:
-        while not _locked(folder):
-            if time.monotonic() > deadline:
-                raise ScaleoutError("another restore is at work there", str(target.parent), "wait until it ends")
-            time.sleep(1)
-        yield
-    finally:
-        os.close(folder)
-
-
-def _locked(folder: int) -> bool:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def unpack(archive: Path, target: Path, user: str) -> None:

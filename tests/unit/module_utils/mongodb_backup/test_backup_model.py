@@ -18,6 +18,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.mo
     Version,
     check_restorable,
     expired,
+    left_over,
     only_journal_changed,
     parse_version,
     upgrade_problem,
@@ -83,6 +84,12 @@ def test_the_newest_archives_of_the_set_stay() -> None:
     others = ["rs0-other-20250101T000000Z.tar.zst", "rs0-mine.tar.zst"]
     assert expired(names + others, "rs0", 2) == ["rs0-20260101T000000Z.tar.zst"]
     assert expired(names + others, "rs0", 3) == []
+
+
+def test_only_its_own_partial_files_are_left_over() -> None:
+    own = [f"rs0-20260101T000000Z.tar.zst{ending}" for ending in (".json.partial", ".partial")]
+    others = ["rs0-north-20260101T000000Z.tar.zst.partial", "rs0-notes.partial", "rs0-20260101T000000Z.tar.zst.json"]
+    assert left_over([*others, *own], "rs0") == own
 
 
 def test_the_version_is_set_when_all_run_it() -> None:
