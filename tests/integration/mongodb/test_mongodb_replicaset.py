@@ -226,6 +226,30 @@ def test_change_members_and_settings(start: Start) -> None:
     assert not replica_set(servers[2], same, settings={"electionTimeoutMillis": 2000.0})["changed"]
 
 
+def test_horizons_come_and_go_on_all_members(start: Start) -> None:
+    servers = start(3)
+    psa = [servers[0].address, servers[1].address, {"host": servers[2].address, "arbiter_only": True}]
+    replica_set(servers[0], psa, default_write_concern=MAJORITY)
+    before = servers[0].ask("replSetGetConfig")["config"]
+
+    def seen_from(view: str) -> list[dict[str, Any]]:
+        """All members with the names that they have there; the port is the usual one."""
+        horizons = [{view: f"db{number}.example.org"} if view else {} for number in range(3)]
+        return [{"host": server.address, "horizons": one} for server, one in zip(servers, horizons)]
+
+    some = replica_set(servers[0], [*seen_from("outside")[:2], servers[2]])
+    assert f"{servers[2].address} has no horizon outside, and others have" in some["msg"]
+    assert servers[0].ask("replSetGetConfig")["config"] == before
+    for view in ("outside", "inside", ""):
+        (step,) = what(replica_set(servers[0], seen_from(view)))
+        assert step.startswith("set the horizons: ")
+        assert [member.get("horizons") for member in servers[0].ask("replSetGetConfig")["config"]["members"]] == [
+            {view: f"db{number}.example.org:27017"} if view else None for number in range(3)
+        ]
+        assert not replica_set(servers[1], seen_from(view))["changed"]
+        assert not replica_set(servers[1], servers)["changed"]
+
+
 def test_refusals_name_the_member(start: Start) -> None:
     servers = start(2)
     twin = start(1)[0]
