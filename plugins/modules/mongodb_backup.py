@@ -20,7 +20,7 @@ description:
     the locked one; these look for another source after half a minute, and O(scaleout.webapp.mongodb_replicaset#module:settings) with
     C(chainingAllowed) false keeps them from it.
   - Beside the archive is a manifest with its checksum, its versions and the point in time; an archive without a manifest is not whole.
-  - Every run makes an archive.
+  - Every run makes an archive. One at a time writes to a folder: another one is refused.
 options:
   data_path:
     description: The folder of the member's data.
@@ -85,6 +85,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scaleout.webapp.plugins.module_utils._alone import alone
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, Login, NoDriver
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import (
@@ -126,9 +127,12 @@ def backed_up(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
         removed = clean(folder, replica_set, keep, check=True)
         return {"changed": True, "archive": "", "manifest": {}, "removed": removed}
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    clean(folder, replica_set, keep, check=False)
-    manifest = back_up(*place, login, Path(params["data_path"]), folder)
-    removed = clean(folder, replica_set, keep, check=False)
+    # What an interrupted run left looks like what another one writes just now.
+    busy = ScaleoutError("another backup is at work there", str(folder), "wait until it ends")
+    with alone(folder, 0, busy):
+        clean(folder, replica_set, keep, check=False)
+        manifest = back_up(*place, login, Path(params["data_path"]), folder)
+        removed = clean(folder, replica_set, keep, check=False)
     return {"changed": True, "archive": str(folder / manifest["archive"]), "manifest": manifest, "removed": removed}
 
 

@@ -50,6 +50,8 @@ options:
       - The port is 27017 where none is given. Case does not matter, nor how an IPv6 address is written.
       - What is not given has the server's default on a new member, and stays on a live one. The priority of a new member is 0 where
         another key asks for that.
+      - The names of C(horizons) are the same on all members, arbiters too, and so they are given for all of them; with C({}) on all they go.
+        They change in one step, before or after others join and leave.
       - On every host the list must have the same order.
     type: list
     elements: raw

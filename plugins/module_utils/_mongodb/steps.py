@@ -20,13 +20,15 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
     Step,
     unmarked,
 )
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.targets import horizons_problem
 
 Rule = Callable[[Live, "list[Member]"], "Step | None"]
 
 
 def next_step(live: Live, targets: list[Member]) -> Step | None:
     """The dead go first, since each makes a majority dearer; the living go when others have taken their place."""
-    rules: list[Rule] = [_bury, _rename, _add, _vote, _add_arbiter, _adjust, _demote, _remove, _step_down]
+    joining: list[Rule] = [_add, _vote, _add_arbiter]
+    rules: list[Rule] = [_bury, _rename, _horizons, *joining, _adjust, _demote, _remove, _step_down]
     return next((step for step in (rule(live, targets) for rule in rules) if step), None)
 
 
@@ -70,11 +72,35 @@ def _rename(live: Live, targets: list[Member]) -> Step | None:
     return None
 
 
+def _horizons(live: Live, targets: list[Member]) -> Step | None:
+    """Those of all members at once: the server wants the same names everywhere."""
+    wanted = {target.id: target.horizons for target in targets}
+    # Who leaves may keep its own, where the others keep theirs.
+    members = tuple(
+        replace(member, horizons=wanted.get(member.id, member.horizons) if targets[0].horizons else {})
+        for member in live.config.members
+    )
+    problem = horizons_problem((*members, *_new(live, targets)))
+    if problem and any(member.horizons for member in live.config.members):
+        leaving = ", ".join(member.name for member in _leaving(live, targets))
+        raise ScaleoutError(f"{problem}, as long as {leaving} is there", "horizons", "let it leave in a run of its own")
+    # Where there are none yet they come when the others have left.
+    if problem or members == live.config.members:
+        return None
+    said = ", ".join(f"{member.name} {member.horizons}" for member in members)
+    return Step(f"set the horizons: {said}", "they differ", live.config.next(members))
+
+
+def _newcomer(live: Live, target: Member) -> Member:
+    """With horizons only where the others have them."""
+    return target if live.config.members[0].horizons else replace(target, horizons={})
+
+
 def _add(live: Live, targets: list[Member]) -> Step | None:
     for target in _new(live, targets):
         if not target.arbiter_only and len(live.config.members) < MAX_MEMBERS:
             why = "it is not a member; it copies the data before it counts"
-            config = live.config.with_member(_toward(target, 0, 0))
+            config = live.config.with_member(_toward(_newcomer(live, target), 0, 0))
             return Step(f"add {target.name} without vote and priority", why, config)
     return None
 
@@ -93,7 +119,8 @@ def _add_arbiter(live: Live, targets: list[Member]) -> Step | None:
     room = live.config.voters < MAX_VOTERS and len(live.config.members) < MAX_MEMBERS
     for target in _new(live, targets) if room else ():
         if target.arbiter_only:
-            return Step(f"add the arbiter {target.name}", "it is not a member", live.config.with_member(target))
+            config = live.config.with_member(_newcomer(live, target))
+            return Step(f"add the arbiter {target.name}", "it is not a member", config)
     return None
 
 
@@ -159,15 +186,19 @@ def _fewer(live: Live, step: Step) -> Step:
 
 
 def _toward(target: Member, votes: int, priority: float, now: Member | None = None) -> Member:
-    """The target with another vote and priority; a newcomer is marked as long as these are not its own."""
+    """The target with another vote and priority; a newcomer is marked as long as these are not its own.
+
+    Horizons have a step of their own.
+    """
     newcomer = now is None or now.joining
     unfinished = newcomer and (votes, priority) != (target.votes, target.priority)
     tags = {**target.tags, JOINING: "1"} if unfinished else target.tags
-    return replace(target, votes=votes, priority=priority, tags=tags)
+    horizons = now.horizons if now else target.horizons
+    return replace(target, votes=votes, priority=priority, tags=tags, horizons=horizons)
 
 
 def _change(live: Live, now: Member, new: Member) -> Step:
-    fields = ("priority", "votes", "hidden", "secondary_delay_secs", "tags", "horizons")
+    fields = ("priority", "votes", "hidden", "secondary_delay_secs", "tags")
     pairs = [(name, getattr(now, name), getattr(new, name)) for name in fields]
     # Our own come and go with the rest.
     pairs = [(name, unmarked(one), unmarked(two)) if name == "tags" else (name, one, two) for name, one, two in pairs]

@@ -127,6 +127,23 @@ def check(members: tuple[Member, ...]) -> None:
         )
     if not any(member.electable for member in members):
         raise ScaleoutError("none of them could become primary", "members", "give one votes 1 and a priority above 0")
+    problem = horizons_problem(members)
+    if problem:
+        raise ScaleoutError(problem, "members", "give every member, arbiters too, horizons of the same names, or none")
+
+
+def horizons_problem(members: tuple[Member, ...]) -> str:
+    """Why the server would not take the horizons of these together; empty where it does."""
+    names = sorted({name for member in members for name in member.horizons})
+    for member in members:
+        missing = [name for name in names if name not in member.horizons]
+        if missing:
+            return f"{member.name} has no horizon {missing[0]}, and others have"
+    if not names:
+        return ""
+    addresses = [address for member in members for address in (member.name, *member.horizons.values())]
+    twice = next((address for address in addresses if addresses.count(address) > 1), "")
+    return f"{twice} is given twice, as a horizon and as another one or a member" if twice else ""
 
 
 def _check_member(member: Member) -> None:

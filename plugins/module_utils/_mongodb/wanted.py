@@ -72,7 +72,8 @@ def _value(name: str, key: str, value: Any) -> Any:
     if key in ("tags", "horizons"):
         if not isinstance(value, dict):
             raise ScaleoutError(f"{key} must be a dictionary, not {value!r}", name)
-        return unmarked({str(tag): str(text) for tag, text in value.items()})
+        texts = {str(tag): str(text) for tag, text in value.items()}
+        return unmarked(texts) if key == "tags" else {view: normalise(text) for view, text in texts.items()}
     if key in ("hidden", "arbiter_only", "build_indexes"):
         try:
             return boolean(value)

@@ -21,6 +21,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client im
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.model import (
     SUFFIX,
     expired,
+    left_over,
     only_journal_changed,
     waiting_writers,
 )
@@ -181,11 +182,11 @@ def back_up(host: str, port: int, login: Login, data: Path, folder: Path) -> dic
 
 
 def clean(folder: Path, replica_set: str, keep: int, check: bool) -> list[str]:
-    """Remove what an interrupted run left, and all but the newest archives; the names of these."""
+    """Remove what an interrupted run left, and all but the newest archives; the names of these. Only alone there."""
     whole = [path.name[: -len(".json")] for path in folder.glob(f"*{SUFFIX}.json")]
     old = expired(whole, replica_set, keep)
     if not check:
-        left = [path for path in folder.glob("*.partial") if path.name.startswith(f"{replica_set}-")]
-        for path in [*left, *(folder / name for name in old), *(folder / f"{name}.json" for name in old)]:
-            path.unlink(missing_ok=True)
+        left = left_over([path.name for path in folder.glob("*.partial")], replica_set)
+        for name in [*left, *old, *(f"{name}.json" for name in old)]:
+            (folder / name).unlink(missing_ok=True)
     return old

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Commands
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PAUSE
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.codes import PASSING, PAUSE
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import ServerError, UnreachableError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.model import (
     Version,
     parse_version,
@@ -80,8 +81,9 @@ def set_version(client: Commands, seed: str, found: Found, wanted: str, seconds:
             primary = client.command(seed, "hello", login=False).get("primary", found.primary)
             client.command(primary, "setFeatureCompatibilityVersion", wanted, **confirm)
             return
-        except ScaleoutError:
+        except (ServerError, UnreachableError) as error:
             # An election, or a step of somebody else's that is under way; it can be asked for again.
-            if time.monotonic() > deadline:
+            passes = not isinstance(error, ServerError) or error.code in PASSING
+            if not passes or time.monotonic() > deadline:
                 raise
             time.sleep(PAUSE)

@@ -43,8 +43,18 @@ def parse_version(text: str) -> Version:
 
 def expired(names: list[str], replica_set: str, keep: int) -> list[str]:
     """Of the archives of this set all but the newest; their names are in the order of time."""
-    pattern = re.compile(rf"{re.escape(replica_set)}-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}")
-    return sorted(name for name in names if pattern.fullmatch(name))[:-keep]
+    return _of(replica_set, "", names)[:-keep]
+
+
+def left_over(names: list[str], replica_set: str) -> list[str]:
+    """What a backup of this set writes before it is whole."""
+    return _of(replica_set, r"(\.json)?\.partial", names)
+
+
+def _of(replica_set: str, ending: str, names: list[str]) -> list[str]:
+    """The files of this set, and of no other whose name begins with the same."""
+    pattern = re.compile(rf"{re.escape(replica_set)}-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}{ending}")
+    return sorted(name for name in names if pattern.fullmatch(name))
 
 
 def waiting_writers(config: dict[str, Any], status: dict[str, Any], locked: str) -> str:

@@ -82,6 +82,8 @@ def test_a_member_that_is_down(start: Start) -> None:
     replica_set(servers[0], servers)
     servers[2].stop()
     servers[1].stop()
+    # It hears of it with the next heartbeat.
+    wait_for(lambda: [one["health"] for one in servers[0].ask("replSetGetStatus")["members"]] == [1, 0, 0])
     told = ask(servers[0])
     assert [member["healthy"] for member in told["status"]] == [True, False, False]
     assert told["status"][1]["lag"] is None

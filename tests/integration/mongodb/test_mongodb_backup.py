@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,17 @@ import pytest
 from pymongo.errors import WTimeoutError
 from pymongo.write_concern import WriteConcern
 
-from tests.integration.mongodb.mongods import QUICK, REPOSITORY, Mongod, Start, replica_set, run_module, wait_for
+from tests.integration.mongodb.mongods import (
+    QUICK,
+    REPOSITORY,
+    Mongod,
+    Start,
+    replica_set,
+    result_of,
+    run_module,
+    start_module,
+    wait_for,
+)
 from tests.support.full import LONG
 
 
@@ -155,6 +166,32 @@ def test_only_so_many_are_kept(member: Mongod, tmp_path: Path) -> None:
     assert len(list(folder.iterdir())) == 4
 
 
+def test_a_running_backup_is_left_alone(member: Mongod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, tools, go = tmp_path / "backups", tmp_path / "bin", tmp_path / "go"
+    tools.mkdir()
+    zstd = shutil.which("zstd")
+    (tools / "zstd").write_text(f'#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.1; done\nexec {zstd} "$@"\n')
+    (tools / "zstd").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    folder.mkdir()
+    of_another_set = folder / "rs0-north-20260101T000000Z.tar.zst.partial"
+    of_another_set.touch()
+    interrupted = folder / "rs0-20260101T000000Z.tar.zst.partial"
+    interrupted.touch()
+
+    first = start_module("mongodb_backup", backup_arguments(member, folder))
+    wait_for(lambda: is_locked(member))
+    second = back_up(member, folder)
+    assert "another backup is at work there" in second["what"]
+    assert second["where"] == str(folder)
+    go.touch()
+    made = result_of(first)
+    assert not made.get("failed"), made["msg"]
+    assert Path(made["archive"]).stat().st_size == made["manifest"]["size"]
+    assert of_another_set.exists()
+    assert not interrupted.exists()
+
+
 def test_a_killed_backup_leaves_no_lock(member: Mongod, tmp_path: Path) -> None:
     folder, tools = tmp_path / "backups", tmp_path / "bin"
     tools.mkdir()
@@ -174,8 +211,8 @@ def test_a_killed_backup_leaves_no_lock(member: Mongod, tmp_path: Path) -> None:
     process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": backup_arguments(member, folder)}).encode())
     process.stdin.close()
     wait_for(lambda: is_locked(member))
-    second = back_up(member, folder)
-    assert "somebody else holds the lock" in second["what"]
+    elsewhere = back_up(member, tmp_path / "elsewhere")
+    assert "somebody else holds the lock" in elsewhere["what"]
     # Its whole process group, as a lost connection does.
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.mongodb.changes import TrafficOn
 from tests.integration.mongodb.mongods import (
     ADMIN,
     DISTRIBUTION_PYTHON,
@@ -23,6 +24,7 @@ from tests.integration.mongodb.mongods import (
     users,
     votes_over_time,
 )
+from tests.integration.mongodb.traffic import DIES
 from tests.support.full import FULL, LONG
 from tests.support.ports import free_port
 
@@ -102,12 +104,13 @@ def test_only_the_first_electable_member_founds(start: Start, keyfile: Path) -> 
     assert what(replica_set(servers[1], members)) == [f"initiate rs0 with 2 members through {servers[1].address}"]
 
 
-def test_grow_one_vote_at_a_time(start: Start) -> None:
+def test_grow_one_vote_at_a_time(start: Start, traffic: TrafficOn) -> None:
     servers = start(1)
     assert what(replica_set(servers[0], servers)) == [f"initiate rs0 with 1 member through {servers[0].address}"]
     servers += start(2)
     foretold = what(replica_set(servers[2], servers, check=True))
-    results = on_all(lambda server: replica_set(server, servers), servers)
+    with traffic(servers[:1]):
+        results = on_all(lambda server: replica_set(server, servers), servers)
     done = [step for result in results for step in what(result)]
     assert sorted(done) == sorted(foretold), "who calls does what is left to do, and nobody does it twice"
     assert foretold == [
@@ -206,7 +209,7 @@ def test_default_write_concern_before_an_arbiter(start: Start) -> None:
     ]
 
 
-def test_change_members_and_settings(start: Start) -> None:
+def test_change_members_and_settings(start: Start, traffic: TrafficOn) -> None:
     servers = start(3)
     first, second, third = (server.address for server in servers)
     members: list[Any] = [{"host": first, "priority": 3}, second, third]
@@ -214,7 +217,8 @@ def test_change_members_and_settings(start: Start) -> None:
     members[1] = {"host": second, "priority": "2.0", "tags": {"zone": 1}}
     members[2] = {"host": third, "priority": 0, "votes": "0", "hidden": "yes", "secondary_delay_secs": 60}
     settings = {**QUICK, "heartbeatTimeoutSecs": "12"}
-    result = replica_set(servers[1], members, settings=settings)
+    with traffic(servers):
+        result = replica_set(servers[1], members, settings=settings)
     assert what(result) == [
         f"change {second}: priority 1 -> 2, tags {{}} -> {{'zone': '1'}}",
         f"change {third}: priority 1 -> 0, hidden False -> True, secondary_delay_secs 0 -> 60",
@@ -224,6 +228,30 @@ def test_change_members_and_settings(start: Start) -> None:
     assert "2 members vote" in str(result["warnings"])
     same: list[Any] = [first, {"host": second.upper(), "priority": 2, "votes": 1.0}, {"host": third, "priority": "0"}]
     assert not replica_set(servers[2], same, settings={"electionTimeoutMillis": 2000.0})["changed"]
+
+
+def test_horizons_come_and_go_on_all_members(start: Start) -> None:
+    servers = start(3)
+    psa = [servers[0].address, servers[1].address, {"host": servers[2].address, "arbiter_only": True}]
+    replica_set(servers[0], psa, default_write_concern=MAJORITY)
+    before = servers[0].ask("replSetGetConfig")["config"]
+
+    def seen_from(view: str) -> list[dict[str, Any]]:
+        """All members with the names that they have there; the port is the usual one."""
+        horizons = [{view: f"db{number}.example.org"} if view else {} for number in range(3)]
+        return [{"host": server.address, "horizons": one} for server, one in zip(servers, horizons)]
+
+    some = replica_set(servers[0], [*seen_from("outside")[:2], servers[2]])
+    assert f"{servers[2].address} has no horizon outside, and others have" in some["msg"]
+    assert servers[0].ask("replSetGetConfig")["config"] == before
+    for view in ("outside", "inside", ""):
+        (step,) = what(replica_set(servers[0], seen_from(view)))
+        assert step.startswith("set the horizons: ")
+        assert [member.get("horizons") for member in servers[0].ask("replSetGetConfig")["config"]["members"]] == [
+            {view: f"db{number}.example.org:27017"} if view else None for number in range(3)
+        ]
+        assert not replica_set(servers[1], seen_from(view))["changed"]
+        assert not replica_set(servers[1], servers)["changed"]
 
 
 def test_refusals_name_the_member(start: Start) -> None:
@@ -306,18 +334,19 @@ def test_the_primary_leaves_office(start: Start) -> None:
     assert members_of(others[0])[primary.address]["_id"] > 2
 
 
-def test_the_dead_are_replaced(start: Start) -> None:
+def test_the_dead_are_replaced(start: Start, traffic: TrafficOn) -> None:
     servers = start(4)
     replica_set(servers[0], servers[:3])
     dead, alive = servers[0], servers[1:]
-    dead.stop()
-    assert f"{dead.address} (Connection refused)" in replica_set(servers[1], servers)["msg"]
-    assert what(replica_set(servers[3], alive)) == [
-        f"remove {dead.address}",
-        f"add {servers[3].address} without vote and priority",
-        f"give {servers[3].address} its vote",
-        f"change {servers[3].address}: priority 0 -> 1",
-    ]
+    with traffic(alive[:2], elections=DIES):
+        dead.stop()
+        assert f"{dead.address} (Connection refused)" in replica_set(servers[1], servers)["msg"]
+        assert what(replica_set(servers[3], alive)) == [
+            f"remove {dead.address}",
+            f"add {servers[3].address} without vote and priority",
+            f"give {servers[3].address} its vote",
+            f"change {servers[3].address}: priority 0 -> 1",
+        ]
     assert not replica_set(servers[1], alive)["changed"]
 
 

@@ -87,6 +87,7 @@ class Server:
         assert new.voters <= 7
         names = {member.name for member in new.members}
         assert len({member.id for member in new.members}) == len(names) == len(new.members)
+        assert len({tuple(member.horizons) for member in new.members}) == 1, "the server wants the same names"
         for member in new.members:
             process = self.process(member.name)
             assert self.ids.setdefault(member.id, process) == process, "an _id was used again"
@@ -164,6 +165,26 @@ def live_sets(draw: st.DrawFn) -> Live:
     return Live(config, members[0].name, concern, states, {}, frozenset(range(number + draw(st.integers(1, 3)))))
 
 
+# From which place outside the members are seen, before and after; None where none is given.
+VIEWS = [("", None), ("", None), ("", "a"), ("a", None), ("a", "a"), ("a", "b"), ("a", "")]
+
+
+def with_horizons(
+    live: Live, wanted: list[WantedMember], before: str, after: str | None
+) -> tuple[Live, list[WantedMember]]:
+    def seen(view: str, name: str) -> dict[str, str]:
+        return {view: f"{view}-{name}"} if view else {}
+
+    members = tuple(replace(member, horizons=seen(before, member.name)) for member in live.config.members)
+    settled = {member.name for member in members if not member.joining and live.states[member.name] == "member"}
+    # Who has to join has none that could stay.
+    if after is None and before and not {wish.name for wish in wanted} <= settled:
+        after = before
+    if after is not None:
+        wanted = [replace(wish, given={**wish.given, "horizons": seen(after, wish.name)}) for wish in wanted]
+    return replace(live, config=replace(live.config, members=members)), wanted
+
+
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[Live, Wanted]:
     """A live set and a wish: members stay, change, get another name or another kind, leave and come."""
@@ -184,6 +205,7 @@ def stories(draw: st.DrawFn) -> tuple[Live, Wanted]:
             renamed[name] = member.name
         wanted.append(WantedMember(name, fields))
     wanted += [WantedMember(f"new{index}:27017", draw(given_of())) for index in range(draw(st.integers(0, 5)))]
+    live, wanted = with_horizons(live, wanted, *draw(st.sampled_from(VIEWS)))
     order = draw(st.permutations(wanted))
     wish = Wanted(
         "rs0",
@@ -203,6 +225,7 @@ IMPOSSIBLE = (
     "needs priority 0, not",
     "needs votes 0",
     "an arbiter has to vote",
+    "leave in a run of its own",
 )
 
 
@@ -424,6 +447,52 @@ def test_a_write_concern_waits_for_the_members_it_asks_for() -> None:
     back = replace(wish(("db0:27017", {})), write_concern={"w": 1, "wtimeout": 0})
     grown = replace(set_of(Member(0, "db0:27017"), Member(1, "db1:27017")), write_concern={"w": 2, "wtimeout": 0})
     assert whats(grown, back) == ["set the default write concern w: 1, wtimeout: 0", "remove db1:27017"]
+
+
+def outside(number: int, name: str = "outside") -> dict[str, Any]:
+    return {"horizons": {name: f"db{number}.example.org:27017"}}
+
+
+def test_horizons_change_at_once() -> None:
+    live = set_of(Member(0, "db0:27017", **outside(0)), Member(1, "db1:27017", **outside(1)))
+    kept = wish(("db0:27017", {}), ("db1:27017", {}))
+    assert not whats(live, kept)
+    # The newcomer has them from the beginning.
+    grown = wish(("db0:27017", {}), ("db1:27017", {}), ("db2:27017", outside(2)))
+    assert [what for what in whats(live, grown) if "horizons" in what] == []
+    added = make_plan(live, grown)[0].config
+    assert added
+    assert added.members[2].horizons == outside(2)["horizons"]
+    (step,) = make_plan(live, wish(("db0:27017", {"horizons": {}}), ("db1:27017", {"horizons": {}})))
+    assert step.config
+    assert [member.horizons for member in step.config.members] == [{}, {}]
+    # Set where others come and go: when it is done.
+    bare = set_of(Member(0, "db0:27017"), Member(1, "db1:27017"))
+    swapped = whats(bare, wish(("db0:27017", outside(0)), ("db2:27017", outside(2))))
+    assert [number for number, what in enumerate(swapped) if "horizons" in what] == [len(swapped) - 1]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ([(0, outside(0)), (1, {})], "db1:27017 has no horizon outside, and others have"),
+        ([(0, outside(0)), (1, outside(1, "inside"))], "db0:27017 has no horizon inside, and others have"),
+        ([(0, outside(0)), (1, outside(0))], "db0.example.org:27017 is given twice"),
+    ],
+)
+def test_horizons_that_the_server_refuses(wanted: list[tuple[int, dict[str, Any]]], expected: str) -> None:
+    asked = wish(*((f"db{number}:27017", given) for number, given in wanted))
+    for live in (set_of(Member(0, "db0:27017")), set_of(Member(0, "db0:27017"), Member(1, "db1:27017"))):
+        with pytest.raises(ScaleoutError, match=expected):
+            make_plan(live, asked)
+    with pytest.raises(ScaleoutError, match=expected):
+        initial(asked)
+
+
+def test_horizons_that_one_that_leaves_has_still() -> None:
+    live = set_of(Member(0, "db0:27017", **outside(0)), Member(1, "db1:27017", **outside(1)))
+    with pytest.raises(ScaleoutError, match=r"db1.example.org:27017 is given twice.* as long as db1:27017 is there"):
+        make_plan(live, wish(("db0:27017", {}), ("db2:27017", outside(1))))
 
 
 def test_a_full_set_with_one_electable_member_is_told() -> None:

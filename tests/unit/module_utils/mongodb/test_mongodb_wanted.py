@@ -54,6 +54,7 @@ def test_only_what_is_given() -> None:
         [
             "DB1",
             {"host": "db2", "priority": "2.0", "votes": 1.0, "hidden": "no", "tags": {"zone": 1}, "horizons": None},
+            {"host": "db3", "horizons": {"outside": "DB3.example.org"}},
         ],
         {"electionTimeoutMillis": "2000"},
         {"w": "1"},
@@ -61,6 +62,7 @@ def test_only_what_is_given() -> None:
     assert [(member.name, member.given) for member in wanted.members] == [
         ("db1:27017", {}),
         ("db2:27017", {"priority": 2, "votes": 1, "hidden": False, "tags": {"zone": "1"}}),
+        ("db3:27017", {"horizons": {"outside": "db3.example.org:27017"}}),
     ]
     assert wanted.settings == {"electionTimeoutMillis": 2000}
     assert wanted.write_concern == {"w": 1, "wtimeout": 0}

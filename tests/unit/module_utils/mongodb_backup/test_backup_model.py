@@ -5,19 +5,28 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import (
+    LoginRefusedError,
+    Seen,
+    ServerError,
+    UnreachableError,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.compatibility import (
     Found,
     check_settable,
     check_upgrade,
+    set_version,
 )
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb_backup.model import (
     Version,
     check_restorable,
     expired,
+    left_over,
     only_journal_changed,
     parse_version,
     upgrade_problem,
@@ -85,11 +94,49 @@ def test_the_newest_archives_of_the_set_stay() -> None:
     assert expired(names + others, "rs0", 3) == []
 
 
+def test_only_its_own_partial_files_are_left_over() -> None:
+    own = [f"rs0-20260101T000000Z.tar.zst{ending}" for ending in (".json.partial", ".partial")]
+    others = ["rs0-north-20260101T000000Z.tar.zst.partial", "rs0-notes.partial", "rs0-20260101T000000Z.tar.zst.json"]
+    assert left_over([*others, *own], "rs0") == own
+
+
 def test_the_version_is_set_when_all_run_it() -> None:
     found = Found("a", "5.0", "", {"a": Version(6, 0, 5), "b": Version(5, 0, 4)})
     with pytest.raises(ScaleoutError, match=r"not all members run 6.0: b runs 5.0.4"):
         check_settable(found, "6.0")
     check_settable(Found("a", "5.0", "", {"a": Version(6, 0, 5)}), "6.0")
+
+
+class Primary:
+    """Fails at first."""
+
+    def __init__(self, failure: ScaleoutError) -> None:
+        self.failures = [failure]
+
+    def command(self, address: str, name: str, value: Any = 1, login: bool = True, **more: Any) -> dict[str, Any]:
+        if login and self.failures:
+            raise self.failures.pop()
+        return {"primary": address} if name == "hello" else {}
+
+    def look(self, address: str) -> Seen:
+        return Seen(address, "member")
+
+
+@pytest.mark.parametrize(
+    ("failure", "passes"),
+    [
+        (ServerError("not primary", "a", 10107), True),
+        (ServerError("another one is at it", "a", 117), True),
+        (UnreachableError("connection closed", "a"), True),
+        (ServerError("not authorized", "a", 13), False),
+        (LoginRefusedError("the login was refused", "a"), False),
+    ],
+)
+def test_only_what_passes_is_asked_again(monkeypatch: pytest.MonkeyPatch, failure: ScaleoutError, passes: bool) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    found = Found("a", "5.0", "", {"a": Version(6, 0, 5)})
+    with nullcontext() if passes else pytest.raises(ScaleoutError, match=failure.what):
+        set_version(Primary(failure), "a", found, "6.0", 60)
 
 
 def test_a_change_under_way_comes_first() -> None:
