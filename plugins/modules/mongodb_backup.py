@@ -20,7 +20,7 @@ description:
     the locked one; these look for another source after half a minute, and O(scaleout.webapp.mongodb_replicaset#module:settings) with
     C(chainingAllowed) false keeps them from it.
   - Beside the archive is a manifest with its checksum, its versions and the point in time; an archive without a manifest is not whole.
-  - Every run makes an archive. One at a time writes to a folder: another one is refused.
+  - Every run makes an archive. One at a time writes to a folder, another one is refused.
 options:
   data_path:
     description: The folder of the member's data.
