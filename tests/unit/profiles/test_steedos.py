@@ -6,26 +6,16 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.support.steedos_page import examples
 from tests.unit.plugin_utils.plan_inputs import app, plan, problems, shipped, the_problem
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "profiles" / "steedos.md"
 GROUPS = {"loadbalancer": ["lb1", "lb2"], "app": ["app1", "app2"], "mongodb": ["db1", "db2", "db3"]}
 BY_SYSTEMD = {"PORT", "BIND_IP"}
 S3 = {"storage": "s3", "s3_bucket": "files", "s3_region": "eu", "s3_key": "AK"}
-
-
-def examples() -> list[dict[str, Any]]:
-    """The inventories of the page: a release, and containers."""
-    text = PAGE.read_text(encoding="utf-8")
-    blocks = re.findall(r"^    webapp_apps:\n(?:(?:    .*)?\n)+", text, re.MULTILINE)
-    return [yaml.safe_load(textwrap.dedent(block))["webapp_apps"] for block in blocks]
 
 
 def steedos(apps: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
