@@ -12,6 +12,8 @@ MARKER = ".scaleout-release.json"
 """The last file of a release: a folder without it was never finished."""
 
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# What a release is called that nobody named.
+STAMP = re.compile(r"\d{8}T\d{6}Z")
 
 
 @dataclass(frozen=True)

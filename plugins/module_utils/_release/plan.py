@@ -10,6 +10,7 @@ from collections import Counter
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._release.model import (
     LABEL,
+    STAMP,
     Decision,
     Seen,
     Served,
@@ -81,6 +82,9 @@ def choose_label(wanted: Wanted, known: dict[str, Seen], unseen: list[str]) -> t
             "app_hosts",
             "bring these hosts up, take them out of the inventory for good, or name the release to make in app_release",
         )
+    if wanted.new:
+        # A name was meant for what was to be built then.
+        unfinished = [label for label in unfinished if STAMP.fullmatch(label)]
     if unfinished:
         return unfinished[-1], "an earlier run began to build it"
     return wanted.stamp, "a new one is wanted" if wanted.new else "there is none yet"

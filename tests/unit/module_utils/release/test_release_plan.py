@@ -116,8 +116,14 @@ def test_a_new_release_is_made_on_request_only() -> None:
 
 
 def test_a_new_release_takes_up_an_interrupted_build() -> None:
-    host = replace(holding("1", current="1"), unfinished=["2"])
-    assert decide(wanted({"a": host}, new=True)).label == "2"
+    host = replace(holding("1", current="1"), unfinished=["20251231T000000Z"])
+    assert decide(wanted({"a": host}, new=True)).label == "20251231T000000Z"
+
+
+def test_a_new_release_is_not_called_by_the_name_that_was_given_to_another() -> None:
+    host = replace(holding("1", current="1"), unfinished=["2.1"])
+    decision = decide(wanted({"a": host}, new=True))
+    assert (decision.label, "releases/2.1" in decision.surplus["a"]) == (NEW, True)
 
 
 def test_a_link_to_a_release_that_is_not_there_counts_for_nothing() -> None:
