@@ -14,17 +14,10 @@ from tests.integration.mongodb.traffic import Traffic
 from tests.support.full import LONG
 
 TrafficOn = Callable[..., AbstractContextManager[Traffic]]
-# They take long: ./test --full runs them, so nothing is skipped for good.
-
-
-def with_and_without(*of_open: pytest.MarkDecorator) -> pytest.MarkDecorator:
-    open_to_all = pytest.param(False, marks=of_open, id="open")
-    return pytest.mark.parametrize("authentication", [open_to_all, pytest.param(True, id="authentication")])
-
-
-WITH_AND_WITHOUT = with_and_without(LONG)
-# For the cheap ones, so that both are in every run.
-ALWAYS_WITH_AND_WITHOUT = with_and_without()
+# Without authentication they take as long again: ./test --full runs them, so nothing is skipped for good.
+WITH_AND_WITHOUT = pytest.mark.parametrize(
+    "authentication", [pytest.param(False, marks=LONG, id="open"), pytest.param(True, id="authentication")]
+)
 
 
 def done(result: dict[str, Any]) -> list[str]:

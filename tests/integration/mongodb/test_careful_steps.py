@@ -60,7 +60,7 @@ def test_a_vote_is_not_taken_before_those_that_are_left_have_the_data(start: Sta
     assert done(result_of(run)) == [f"remove {leaves.address}"]
 
 
-@pytest.mark.parametrize("also_primary", [False, True])
+@pytest.mark.parametrize("also_primary", [False, pytest.param(True, marks=LONG)])
 def test_a_lost_majority_is_told_long_before_the_end_of_the_wait(start: Start, also_primary: bool) -> None:
     servers, _login = made(start, 3)
     primary = primary_of(servers)

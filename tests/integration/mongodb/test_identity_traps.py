@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.integration.mongodb.changes import (
-    ALWAYS_WITH_AND_WITHOUT,
     WITH_AND_WITHOUT,
     TrafficOn,
     assert_one_vote_at_a_time,
@@ -34,7 +33,7 @@ def ids_of(config: dict[str, Any]) -> dict[str, int]:
     return {member["host"]: member["_id"] for member in config["members"]}
 
 
-@ALWAYS_WITH_AND_WITHOUT
+@WITH_AND_WITHOUT
 def test_hosts_are_renamed_in_place(start: Start, keyfile: Path, traffic: TrafficOn, authentication: bool) -> None:
     servers = start(3, keyfile=keyfile if authentication else None)
     login = ADMIN if authentication else {}

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.mongodb.changes import config_of, done, made
 from tests.integration.mongodb.mongods import REPOSITORY, Mongod, Start, replica_set, wait_for
+from tests.support.full import LONG
 
 
 def make_exactly(folder: Path, server: Mongod, *extra: str) -> str:
@@ -43,7 +44,7 @@ def make_exactly(folder: Path, server: Mongod, *extra: str) -> str:
     return re.sub(r"\s+", " ", run.stdout)
 
 
-@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("as_json", [False, pytest.param(True, marks=LONG)])
 def test_force_on_the_command_line(start: Start, tmp_path: Path, as_json: bool) -> None:
     servers, _login = made(start, 3)
     survivor, lost = servers[0], servers[1:]

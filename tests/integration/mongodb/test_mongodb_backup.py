@@ -249,7 +249,7 @@ def writes_reach_a_majority(server: Mongod) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("count", "waits"), [(2, True), (3, False)])
+@pytest.mark.parametrize(("count", "waits"), [(2, True), pytest.param(3, False, marks=LONG)])
 def test_who_waits_for_a_backup_is_told(start: Start, tmp_path: Path, count: int, waits: bool) -> None:
     servers = start(count)
     # Else the third one might copy from the second, and wait with it.

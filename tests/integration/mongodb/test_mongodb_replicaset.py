@@ -41,7 +41,7 @@ def members_of(server: Mongod) -> dict[str, dict[str, Any]]:
     return {member["host"]: member for member in server.ask("replSetGetConfig")["config"]["members"]}
 
 
-@pytest.mark.parametrize("_round", range(12 if FULL else 2))
+@pytest.mark.parametrize("_round", range(12 if FULL else 1))
 def test_all_at_once_make_one_set(start: Start, _round: int) -> None:
     servers = start(3)
     results = on_all(lambda server: replica_set(server, servers), servers)
@@ -104,6 +104,7 @@ def test_only_the_first_electable_member_founds(start: Start, keyfile: Path) -> 
     assert what(replica_set(servers[1], members)) == [f"initiate rs0 with 2 members through {servers[1].address}"]
 
 
+@LONG
 def test_grow_one_vote_at_a_time(start: Start, traffic: TrafficOn) -> None:
     servers = start(1)
     assert what(replica_set(servers[0], servers)) == [f"initiate rs0 with 1 member through {servers[0].address}"]
@@ -186,6 +187,7 @@ def test_arbiter_from_nothing_with_authentication(start: Start, keyfile: Path) -
     assert what(replica_set(servers[2], [*psa, servers[3]], **ADMIN))[0].startswith(f"add {servers[3].address}")
 
 
+@LONG
 def test_arbiter_from_nothing_and_later(start: Start) -> None:
     servers = start(4)
     psa = [servers[0], servers[1], {"host": servers[2].address, "arbiter_only": True}]
@@ -299,6 +301,7 @@ def test_a_wiped_member_rejoins(start: Start) -> None:
     assert identities(servers) == identity
 
 
+@LONG
 def test_swap_two_of_three(start: Start) -> None:
     servers = start(5)
     replica_set(servers[0], servers[:3])
@@ -318,6 +321,7 @@ def test_swap_two_of_three(start: Start) -> None:
     assert not replica_set(servers[4], wanted)["changed"]
 
 
+@LONG
 def test_the_primary_leaves_office(start: Start) -> None:
     servers = start(3)
     replica_set(servers[0], servers)

@@ -55,12 +55,15 @@ def restore(folder: Path, phases: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     ("phases", "refused"),
     [
-        pytest.param({"m1": "exchanged", "m2": "exchanged", "m3": ""}, "", id="one came"),
+        pytest.param({"m1": "exchanged", "m2": "exchanged", "m3": ""}, "", id="one came", marks=LONG),
         pytest.param({"m1": "exchanged", "m3": "exchanged"}, "", id="one went"),
         pytest.param({"m1": "exchanged", "m2": "begun", "m3": ""}, NOT_THERE, id="not all was exchanged", marks=LONG),
         pytest.param({"m1": "finished", "m2": "exchanged"}, NOT_THERE, id="it is over", marks=LONG),
         pytest.param(
-            {"m2": "exchanged", "m3": "exchanged"}, "m1, which has the data, is not in this run", id="the source went"
+            {"m2": "exchanged", "m3": "exchanged"},
+            "m1, which has the data, is not in this run",
+            id="the source went",
+            marks=LONG,
         ),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.mongodb.mongods import ADMIN, HOST, Mongod, Start, on_all, replica_set, users
+from tests.support.full import LONG
 
 ADMIN_USER = {"name": "admin", "password": ADMIN["login_password"], "roles": ["root"]}
 
@@ -51,7 +52,7 @@ def test_tls(start: Start, keyfile: Path, certificates: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({}, "no answer from"),
+        pytest.param({}, "no answer from", marks=LONG),
         ({"tls": True, "tls_ca_file": "other.pem"}, "certificate verify failed"),
         ({"tls": True, "tls_ca_file": "none.pem"}, "tls_ca_file: there is no file"),
         ({"tls": True, "tls_ca_file": "ca.pem", "login_host": "127.0.0.1"}, "certificate is not valid for '127.0.0.1'"),

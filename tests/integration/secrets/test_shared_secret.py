@@ -146,8 +146,13 @@ def test_five_hosts_get_what_most_of_them_have(nodes: Nodes, down: str, cases: d
 @pytest.mark.parametrize(
     ("down", "cases"),
     [
-        ("", {"AABB-": r"its holders disagree.* (\w{10}) on h1, h2; (\w{10}) on h3, h4\. Give the right value"}),
-        (
+        pytest.param(
+            "",
+            {"AABB-": r"its holders disagree.* (\w{10}) on h1, h2; (\w{10}) on h3, h4\. Give the right value"},
+            id="all are seen",
+            marks=LONG,
+        ),
+        pytest.param(
             "h5",
             {
                 "AABB-": r"on h1, h2; \w{10} on h3, h4; h5 could not be asked",
@@ -155,9 +160,9 @@ def test_five_hosts_get_what_most_of_them_have(nodes: Nodes, down: str, cases: d
                 "A----": "h2, h3, h4 has no value, and whether that of the others is the right one",
                 "-----": "no holder that was seen has a value, and h5 could not be asked",
             },
+            id="one is down",
         ),
     ],
-    ids=["all are seen", "one is down"],
 )
 def test_where_it_cannot_be_told_nothing_is_written(nodes: Nodes, down: str, cases: dict[str, str]) -> None:
     for case in cases:
