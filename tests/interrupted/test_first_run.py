@@ -1,25 +1,45 @@
 # Copyright: (c) 2026, The scaleout.webapp builders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The very first run on fresh hosts dies.
+"""Fresh hosts are checked, and the very first run on them dies.
 
 Molecule's converge and idempotence then show that the next one ends well.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
+import yaml
+
 from tests.interrupted.conftest import Site
 from tests.support.full import FULL
-from tests.support.playbook import run
+from tests.support.playbook import TOP, run
 from tests.support.secrets import ProcessWatch, shown
 
+HOSTS = yaml.safe_load((TOP / "molecule" / "default" / "inventory" / "hosts.yml").read_text())
 PLANTED = 'planted, and "not" a secret'
+
+
+def test_fresh_hosts_can_be_checked(site: Site, tmp_path: Path) -> None:
+    inventory = site.inventory if FULL else all_on_one_host(tmp_path / "hosts.json")
+    ended = run("playbooks/site.yml", "--check", "--diff", inventory=inventory).recap()
+    assert len(ended) == (len(HOSTS["all"]["hosts"]) if FULL else 1)
+    for changed, *bad in ended.values():
+        assert (changed > 0, bad) == (True, [0, 0])
+
+
+def all_on_one_host(written: Path) -> str:
+    """The inventory `single`, with the first of the fresh hosts: it is to have all roles."""
+    vars_, hosts = HOSTS["all"]["vars"], HOSTS["all"]["hosts"]
+    first = next(iter(hosts.values()))
+    written.write_text(json.dumps({"all": {"vars": vars_, "hosts": {"web1": first}}}))
+    return f"{TOP}/inventories/single,{TOP}/molecule/single/inventory,{written}"
 
 
 def test_the_first_run_dies_and_shows_no_secret(site: Site) -> None:
