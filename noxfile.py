@@ -100,7 +100,8 @@ def unit(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Modules and roles against real processes on loopback."""
     # More than there are processors: most of the time is spent on waiting for elections and the like.
-    pytest(session, "integration", "-n", "3", "--dist", "loadgroup")
+    # By files: what the tests of one share is made once.
+    pytest(session, "integration", "-n", "3", "--dist", "loadscope")
 
 
 def newer_python(session: nox.Session) -> str:

@@ -19,7 +19,7 @@ import pytest
 from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer
 from tests.support.full import FULL
 
-FIRES = 1000 if FULL else 12
+FIRES = 1000 if FULL else 8
 LANES = 5 if FULL else 4
 SKEWS = (-90, -45, 0, 45, 90)
 # Of the hosts that are there for a fire, so many per cent die in it. One that lives through it is always left.

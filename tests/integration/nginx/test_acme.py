@@ -24,9 +24,6 @@ from tests.support.full import LONG
 from tests.support.playbook import Run, run
 from tests.support.ports import free_port
 
-# They share what is made once: all on one worker.
-pytestmark = pytest.mark.xdist_group("acme")
-
 ADDRESSES = {"lb1": "127.0.0.2", "lb2": "127.0.0.3"}
 NOBODY = "127.0.0.9"
 DOMAINS = ["www.example.com", "example.com"]

@@ -18,9 +18,6 @@ import pytest
 from tests.integration.nginx.harness import Backend, Nginx, apply_role
 from tests.support.traffic import Request, Traffic
 
-# They share what is made once: all on one worker.
-pytestmark = pytest.mark.xdist_group("nginx_role")
-
 REQUESTS = int(os.environ.get("SCALEOUT_REQUESTS", "2000"))
 
 

@@ -16,9 +16,6 @@ from tests.integration.nginx.certificates import certificate
 from tests.integration.nginx.harness import Backend, Nginx, apply_role, run_ansible
 from tests.support.ports import free_port
 
-# They share what is made once: all on one worker.
-pytestmark = pytest.mark.xdist_group("nginx_tls")
-
 DOMAINS = ("www.example.com", "example.com")
 MAINTENANCE = """
 - hosts: localhost
