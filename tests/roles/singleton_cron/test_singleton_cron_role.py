@@ -270,7 +270,7 @@ def test_behind_a_guard_each_minute_is_run_once_on_one_of_them(hosts: RoleHosts,
     fires = {fire: count for fire, count in starts.items() if fire.endswith("Z")}
     guards = [hosts.sh(host, "journalctl -u 'scaleout-cron-webapp.leased*' -n 60 --no-pager") for host in BOTH]
     assert set(fires.values()) == {1}, (starts, guards)
-    assert MINUTES + 1 <= len(fires) <= MINUTES + 3, (starts, guards)
+    assert len(fires) > MINUTES, (starts, guards)
     first, last = min(fires), max(fires)
     minutes = (
         time.mktime(time.strptime(last, "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(time.strptime(first, "%Y-%m-%dT%H:%M:%SZ"))
