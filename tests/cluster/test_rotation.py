@@ -17,7 +17,7 @@ from tests.cluster.cluster import ON_HOST, SECRETS, Cluster, Site, value_of
 from tests.cluster.load import REQUESTS, Load, Record, judge
 from tests.cluster.test_playbook import site
 from tests.cluster.test_secrets import search
-from tests.support.full import FULL, LONG
+from tests.support.full import LONG
 from tests.support.playbook import Run, kill_at, run, start
 from tests.support.secrets import ProcessWatch, shown
 
@@ -82,7 +82,7 @@ def test_a_rotation_that_dies_is_ended_by_the_next(
     assert logged_in.is_admin()
 
     # With pauses: the runs are beside them.
-    traffic = load.traffic(workers=4, count=200_000, seconds=3600, pause=0.15 if FULL else 0.25)
+    traffic = load.traffic(workers=4, count=200_000, seconds=3600, pause=0.12)
     with ProcessWatch(before, app_users(cluster)) as watch, traffic as running:
         running.wait_for(100)
         outputs = [kill_at(begin(wanted), task, after, before) for task, after in deaths]
