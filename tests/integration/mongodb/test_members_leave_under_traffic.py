@@ -60,6 +60,7 @@ def test_the_primary_leaves(
     assert_one_vote_at_a_time(servers)
 
 
+@LONG
 @WITH_AND_WITHOUT
 def test_an_arbiter_comes_and_goes(start: Start, keyfile: Path, traffic: TrafficOn, authentication: bool) -> None:
     servers = start(3, keyfile=keyfile if authentication else None)

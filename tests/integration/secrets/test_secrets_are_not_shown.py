@@ -149,7 +149,8 @@ def test_it_refuses_where_values_would_be_kept(nodes: Nodes, setting: str) -> No
     assert nodes.tree() == {}
 
 
-def test_a_later_task_has_no_value_at_hand_that_was_not_asked_for(nodes: Nodes) -> None:
+@pytest.mark.parametrize("asked", [False, pytest.param(True, marks=LONG)])
+def test_a_later_task_has_no_value_at_hand_that_was_not_asked_for(nodes: Nodes, asked: bool) -> None:
     keep = {
         "name": "Look for values",
         "copy": {
@@ -161,7 +162,6 @@ def test_a_later_task_has_no_value_at_hand_that_was_not_asked_for(nodes: Nodes) 
         "vars": LOCAL,
     }
     secret = nodes.secret("made", "raw")
-    for asked in (False, True):
-        assert nodes.have(secret, after=[keep], shared_secrets_return_values=asked).code == 0
-        found = shown((nodes.folder / "all").read_text(), values_of(nodes, "made"))
-        assert found == (["made"] if asked else [])
+    assert nodes.have(secret, after=[keep], shared_secrets_return_values=asked).code == 0
+    found = shown((nodes.folder / "all").read_text(), values_of(nodes, "made"))
+    assert found == (["made"] if asked else [])

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.full import LONG
+
 TOP = Path(__file__).resolve().parents[3]
 PIP = """
 import os
@@ -53,7 +55,11 @@ def version(found: Path, folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("tool", "says"), [("fetch_mongod.py", "db version v6.0.5"), ("fetch_node.py", "v22.20.0")], ids=["mongod", "node"]
+    ("tool", "says"),
+    [
+        pytest.param("fetch_mongod.py", "db version v6.0.5", id="mongod"),
+        pytest.param("fetch_node.py", "v22.20.0", id="node", marks=LONG),
+    ],
 )
 def test_downloads_once(tool: str, says: str, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
