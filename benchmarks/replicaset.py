@@ -8,7 +8,8 @@ set, another with `reconfigure` changes it, on the primary; where that is refuse
 configurations that were in use, the largest change of votes between two of them, how many member ids went to another
 host, and the seconds until every member is at work.
 
-The second part is a call that has nothing to do, of both in turn within one play. Fails when ours takes longer.
+The second part is a call that has nothing to do, of both in turn within one play, as a stranger and with a login. Fails
+when ours takes longer.
 """
 
 from __future__ import annotations
@@ -26,7 +27,15 @@ from typing import Any
 REPO = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPO), str(REPO / ".ansible" / "collections")]
 
-from tests.integration.mongodb.mongods import Mongod, configs_over_time, mongod_program, run_playbook, timed_playbook
+from tests.integration.mongodb.mongods import (
+    ADMIN,
+    Mongod,
+    configs_over_time,
+    make_set,
+    mongod_program,
+    run_playbook,
+    timed_playbook,
+)
 
 OURS = "scaleout.webapp.mongodb_replicaset"
 THEIRS = "community.mongodb.mongodb_replicaset"
@@ -164,20 +173,22 @@ def scenarios(program: str) -> list[str]:
     return broken
 
 
-def no_op(program: str, rounds: int) -> list[str]:
+def no_op(program: str, rounds: int, login: dict[str, Any]) -> list[str]:
     """Print the medians of calls in turn; what is broken."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        servers = [Mongod(program, folder / f"m{number}") for number in range(3)]
+        keyfile = folder / "key" if login else None
+        if keyfile:
+            keyfile.touch(mode=0o600)
+            keyfile.write_text("a2V5IG9mIHRoZSBiZW5jaG1hcms=")
+        servers = [Mongod(program, folder / f"m{number}", keyfile=keyfile) for number in range(3)]
         try:
             for server in servers:
                 server.start()
-            failed = ours(folder, servers, servers)
-            if failed:
-                raise SystemExit(failed)
+            make_set(servers, servers, login, settings={})
             await_work(servers)
             primary = next(server for server in servers if server.hello()["isWritablePrimary"])
-            common = {"login_port": primary.port, "replica_set": "rs0", "members": addresses(servers)}
+            common = {"login_port": primary.port, "replica_set": "rs0", "members": addresses(servers), **login}
             pair: list[dict[str, Any]] = [{OURS: common}, {THEIRS: {**common, "reconfigure": True}}]
             results = timed_playbook(folder, pair * rounds, sys.executable)
         finally:
@@ -189,11 +200,12 @@ def no_op(program: str, rounds: int) -> list[str]:
     seconds = [took for _result, took in results][2:]
     mine, other = seconds[::2], seconds[1::2]
     ratio = statistics.median(one / two for one, two in zip(mine, other))
+    title = f"nothing to do, {'with a login' if login else 'as a stranger'}"
     print(
-        f"\nnothing to do, {len(mine)} calls each in turn: {statistics.median(mine):.2f} s,"
+        f"{title}, {len(mine)} calls each in turn: {statistics.median(mine):.2f} s,"
         f" theirs {statistics.median(other):.2f} s, ratio {ratio:.2f} (of the fastest {min(mine) / min(other):.2f})"
     )
-    return [f"a call that has nothing to do takes {ratio:.2f} times as long"] if ratio > BOUND_RATIO else []
+    return [f"{title}: a call takes {ratio:.2f} times as long"] if ratio > BOUND_RATIO else []
 
 
 def main() -> int:
@@ -205,7 +217,9 @@ def main() -> int:
     program = mongod_program()
     broken = scenarios(program) if options.only != "no-op" else []
     if options.only != "scenarios":
-        broken += no_op(program, options.rounds + 1)
+        print()
+        for login in ({}, ADMIN):
+            broken += no_op(program, options.rounds + 1, login)
     print("; ".join(broken) or "One vote at a time, no id reused, and no slower where nothing is to do.")
     return 1 if broken else 0
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import socket
-import struct
 import traceback
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
@@ -24,12 +24,10 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
     normalise,
     split_address,
 )
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.wire import ask
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 60
-HEADER_BYTES = 16
-OP_MSG = 2013
-MAX_BYTES = 48_000_000
 
 REFUSED_FIX = (
     "check login_user, login_password and login_database; to change the password give the one until now as"
@@ -41,32 +39,21 @@ INVALID_CONFIG = 93
 NOT_PRIMARY = 10107
 
 
-def load_driver() -> str | None:
-    """Import PyMongo, which takes a while; the traceback where it is absent."""
+def load_driver(connects: bool) -> str | None:
+    """Import PyMongo, as a whole only where it `connects`: that takes longer than all the rest of a task.
+
+    The traceback where it is absent. What else calls itself bson has no encode.
+    """
     try:
-        import pymongo  # pylint: disable=unused-import # noqa: F401
+        from bson import decode, encode  # pylint: disable=unused-import # noqa: F401
+
+        if connects:
+            import pymongo  # pylint: disable=unused-import # noqa: F401
+        elif find_spec("pymongo") is None:
+            raise ImportError("PyMongo is absent, though there is its bson")
     except ImportError:
         return traceback.format_exc()
     return None
-
-
-def say_hello(address: str) -> dict[str, Any]:
-    """One question and one answer (OP_MSG), where the driver has three connections and two threads for each server."""
-    import bson
-
-    body = struct.pack("<iB", 0, 0) + bson.encode({"hello": 1, "$db": "admin"})
-    with socket.create_connection(split_address(address), CONNECT_SECONDS) as connection:
-        connection.sendall(struct.pack("<4i", HEADER_BYTES + len(body), 1, 0, OP_MSG) + body)
-        with connection.makefile("rb") as stream:
-            header = stream.read(HEADER_BYTES)
-            size = struct.unpack("<4i", header)[0] if len(header) == HEADER_BYTES else 0
-            answer = stream.read(size - HEADER_BYTES) if HEADER_BYTES < size <= MAX_BYTES else b""
-    if not answer or len(answer) < size - HEADER_BYTES:
-        raise ConnectionError("it closed the connection, or does not speak as MongoDB does")
-    hello: dict[str, Any] = bson.decode(answer[5:])
-    if hello.get("ok") != 1:
-        raise ConnectionError(hello.get("errmsg", "it does not say hello"))
-    return hello
 
 
 @dataclass(frozen=True)
@@ -112,6 +99,8 @@ class Client:
         self, address: str, database: str, login: Login | None, name: str, value: Any, **more: Any
     ) -> dict[str, Any]:
         """With the connection that is kept, or a new one."""
+        if login is None and not self.login.tls:
+            return self._ask(address, {name: value, **more, "$db": database})
         key = (address, login is not None)
         try:
             if key not in self._open:
@@ -123,6 +112,19 @@ class Client:
             if isinstance(known, (UnreachableError, LoginRefusedError)) and key in self._open:
                 self._open.pop(key).close()
             raise known from error
+
+    @staticmethod
+    def _ask(address: str, command: dict[str, Any]) -> dict[str, Any]:
+        """What a stranger asks without TLS goes without the driver, which takes several times as long."""
+        # A server that hangs is to be told from one that works, soon.
+        seconds = CONNECT_SECONDS if "hello" in command else COMMAND_SECONDS
+        try:
+            answer = ask(split_address(address), command, CONNECT_SECONDS, seconds)
+        except OSError as error:
+            raise UnreachableError(error.strerror or str(error), address) from error
+        if answer.get("ok") != 1:
+            raise ServerError(answer.get("errmsg", f"{next(iter(command))} failed"), address, answer.get("code", 0))
+        return answer
 
     def accepts(self, address: str, user: str, password: str, database: str) -> bool:
         """Whether this user can log in with this password."""
@@ -154,7 +156,8 @@ class Client:
         """What the server at this address is, as far as it tells without a login."""
         try:
             hello = self._hello(address)
-        except UnreachableError as error:
+        except (ServerError, UnreachableError) as error:
+            # A server that is about to stop refuses hello too.
             return Seen(address, "silent", cause=error.what)
         process = hello.get("topologyVersion", {}).get("processId")
         if not hello.get("setName"):
@@ -174,12 +177,7 @@ class Client:
         )
 
     def _hello(self, address: str) -> dict[str, Any]:
-        """What strangers are told. Without TLS it is asked without the driver, which takes several times as long."""
-        if not self.login.tls:
-            try:
-                return say_hello(address)
-            except OSError as error:
-                raise UnreachableError(error.strerror or str(error), address) from error
+        """What strangers are told."""
         kept = (address, False) in self._open
         try:
             return self.command(address, "hello", login=False)

@@ -60,7 +60,7 @@ def run_module(options: dict[str, Any], work: Work, login: bool = True, offline:
         required_together=LOGIN_TOGETHER if login else [],
         supports_check_mode=True,
     )
-    missing = load_driver()
+    missing = load_driver(connects=not login or bool(module.params["login_user"] or module.params["tls"]))
     if missing and not (offline and module.check_mode):
         module.fail_json(msg=missing_required_lib("pymongo"), exception=missing)
     client: Client | NoDriver = NoDriver()

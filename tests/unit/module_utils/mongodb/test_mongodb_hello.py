@@ -12,6 +12,7 @@ from typing import Any
 import bson
 import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, Login
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import ServerError
 
 
 def message(document: dict[str, Any]) -> bytes:
@@ -64,3 +65,17 @@ def test_anything_else_is_no_answer(answer: bytes, cause: str) -> None:
         seen = Client(Login()).look(address)
     assert seen.state == "silent"
     assert cause in seen.cause
+
+
+def test_what_a_stranger_commands_is_answered_without_the_driver() -> None:
+    with server_that_says(message({"ok": 1.0, "config": {"_id": "rs0"}})) as (address, asked):
+        said = Client(Login()).command(address, "replSetGetConfig", commitmentStatus=True, database="other")
+    assert said == {"ok": 1.0, "config": {"_id": "rs0"}}
+    assert bson.decode(asked[0][21:]) == {"replSetGetConfig": 1, "commitmentStatus": True, "$db": "other"}
+
+
+def test_an_error_of_the_server_keeps_its_number() -> None:
+    refusal = {"ok": 0.0, "errmsg": "command requires authentication", "code": 13, "codeName": "Unauthorized"}
+    with server_that_says(message(refusal)) as (address, _asked), pytest.raises(ServerError, match="requires") as found:
+        Client(Login()).command(address, "replSetGetStatus")
+    assert (found.value.code, found.value.where) == (13, address)
