@@ -43,6 +43,9 @@ TINY = {
     **BARE,
     "description": "An app with static files",
     "build": [{"name": "assets", "command": "node build.js"}],
+    # Long enough to be killed in.
+    "release_steps": [{"name": "migrate", "command": "node migrate.js", "environment": {"MIGRATION_SECONDS": "2"}}],
+    "writable_paths": ["public/uploads"],
     "static": ["public"],
     "routes": [{"path": "/", "service": "web", "static_root": "public"}],
 }

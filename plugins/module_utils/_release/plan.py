@@ -38,6 +38,8 @@ def decide(wanted: Wanted) -> Decision:
         pack_host = _prefer(complete, wanted.play_hosts)
     holder = _prefer(artifacts, wanted.play_hosts)
     done = {step for host in known.values() for step in host.steps.get(label, [])}
+    # What ran well has had its steps: those that came later are of a newer release.
+    steps = [] if label in _verified_by_any(known) else [step for step in wanted.steps if step not in done]
     return Decision(
         label=label,
         made=next((made for host in known.values() for made in [_made(host).get(label)] if made), wanted.stamp),
@@ -47,7 +49,7 @@ def decide(wanted: Wanted) -> Decision:
         holder=holder or pack_host or build_host,
         checksum=known[holder].checksums[label] if holder else None,
         receivers=[name for name in wanted.play_hosts if label not in known[name].releases and name != build_host],
-        steps=[step for step in wanted.steps if step not in done],
+        steps=steps,
         step_host=wanted.play_hosts[0] if wanted.play_hosts else None,
         unseen=unseen,
         surplus={name: surplus(known[name], label, wanted.keep) for name in wanted.play_hosts},

@@ -40,6 +40,7 @@ PHASES = {
     "lock": ("Take the deploy lock there", 0.2),
     "build": ("app : Build the release", 0.5),
     "copy": ("app : Give the release to the hosts that lack it", 1.0),
+    "step": ("app : Run the step", 2.0),
     "drain": ("app : Let the balancers send no more requests there", 0.7),
     "switch": ("app : Switch to the release", 0.3),
     "restart": ("app : Run the instances", 1.0),
@@ -170,15 +171,20 @@ def test_a_deploy_is_not_seen(cluster: Cluster) -> None:
 
 
 def test_a_release_that_is_not_well_goes_back(cluster: Cluster) -> None:
+    """It brings a step, which the release of before cannot do."""
     before = cluster.release()
     good = (cluster.source / "server.js").read_text()
     (cluster.source / "server.js").write_text(good.replace("BROKEN ? 500 : 200", "HOME ? 500 : 200"))
+    shutil.copy(cluster.source / "migrate.js", cluster.source / "newer.js")
+    cluster.apps["www"]["release_steps"] = [{"name": "newer", "command": "node newer.js"}]
     with cluster.visits() as traffic:
         traffic.wait_for(200)
         done = cluster.deploy("-e", "webapp_release=broken")
         traffic.wait_more(200)
         report = traffic.finish()
     (cluster.source / "server.js").write_text(good)
+    (cluster.source / "newer.js").unlink()
+    del cluster.apps["www"]["release_steps"]
     assert done.code != 0
     said = " ".join(done.output.split())
     assert f"www: the release broken cannot be run, and all hosts run {before} again" in said
@@ -219,7 +225,7 @@ def test_killed(cluster: Cluster, phase: str) -> None:
         traffic.wait_for(100)
         kill_at(start("playbooks/deploy.yml", inventory=cluster.inventory(), ANSIBLE_TIMEOUT="5"), *PHASES[phase])
         traffic.wait_more(100)
-        again = cluster.deploy() if phase in ("build", "drain", "restart") else cluster.site()
+        again = cluster.deploy() if phase in ("build", "step", "drain", "restart") else cluster.site()
         traffic.wait_more(100)
         report = traffic.finish()
     assert again.code == 0, again.output

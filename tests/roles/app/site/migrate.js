@@ -6,4 +6,6 @@ if (process.env.MIGRATION_FAILS) {
   console.error(`cannot reach mongodb://www:${process.env.SECRET}@db1/www`);
   process.exit(3);
 }
-fs.appendFileSync('public/uploads/migrated.log', `${process.env.RELEASE}\n`);
+setTimeout(() => {
+  fs.appendFileSync('public/uploads/migrated.log', `${process.env.RELEASE}\n`);
+}, Number(process.env.MIGRATION_SECONDS || 0) * 1000);

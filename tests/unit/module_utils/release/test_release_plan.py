@@ -178,6 +178,14 @@ def test_steps_that_any_host_knows_as_done_are_not_done_again() -> None:
     assert decide(wanted({**seen}, steps=["migrate", "admin"])).steps == ["admin"]
 
 
+def test_a_release_that_ran_well_gets_no_step_of_a_newer_one() -> None:
+    a, b = holding("1", "2", current="2"), replace(holding("1", "2", current="2"), verified=["1", "2"])
+    back = decide(wanted({"a": a, "b": b}, steps=["migrate", "newer"], previous=True))
+    assert (back.label, back.steps) == ("1", [])
+    assert decide(wanted({"a": a, "b": b}, steps=["migrate", "newer"])).steps == []
+    assert decide(wanted({"a": a, "b": b}, steps=["migrate", "newer"], new=True)).steps == ["migrate", "newer"]
+
+
 def test_surplus_keeps_the_wanted_the_current_and_the_newest() -> None:
     host = replace(holding("1", "2", "3", "4", current="1"), unfinished=["0"], steps={"2": ["migrate"]})
     gone = {path.partition("/")[2].partition(".")[0] for path in surplus(host, "4", keep=3)}
