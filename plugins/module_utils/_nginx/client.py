@@ -150,8 +150,8 @@ class Client:
         quiet = False
         while True:
             busy = {name: number for name, number in self.connections(servers).items() if number}
-            # Seen twice: a request just read by an old worker has no connection yet.
-            if (quiet and not busy) or time.monotonic() >= deadline:
+            # Seen twice, whatever the time: a request just read by an old worker has no connection yet.
+            if (quiet and not busy) or (busy and time.monotonic() >= deadline):
                 return busy
             quiet = not busy
             time.sleep(0.2)

@@ -98,3 +98,14 @@ def test_wrong_pid_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "pid").write_text("1\n")
     with pytest.raises(NginxConfigError, match="names no nginx master"):
         converge(DESIRED, Nginx(generation="0123456789abcdef").client(tmp_path), "nginx", check=False)
+
+
+@pytest.mark.parametrize(("seen", "left"), [([0, 0], {}), ([0, 2], {"a": 2}), ([2], {"a": 2})])
+def test_a_server_is_idle_when_seen_so_twice_also_without_time_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int], left: dict[str, int]
+) -> None:
+    client = Nginx().client(tmp_path)
+    looks = iter(seen)
+    monkeypatch.setattr(client, "connections", lambda servers: {"a": next(looks)})
+    assert client.wait_idle([], 0) == left
+    assert not list(looks)
