@@ -187,10 +187,10 @@ def _prefer(names: list[str], play_hosts: list[str]) -> str | None:
 
 
 def kept(host: Seen, label: str, keep: int) -> set[str]:
-    """The releases that stay: the wanted, the current, and the newest."""
+    """The releases that stay: the wanted, the current, and the newest, those that ran well first."""
     made = _made(host)
     found = {label, host.current or label}
-    for name in sorted(made, key=lambda name: (made[name], name), reverse=True):
+    for name in sorted(made, key=lambda name: (name in host.verified, made[name], name), reverse=True):
         if len(found) >= keep:
             break
         found.add(name)

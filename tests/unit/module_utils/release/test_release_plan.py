@@ -192,6 +192,12 @@ def test_surplus_keeps_the_wanted_the_current_and_the_newest() -> None:
     assert gone == {"0", "2"}
 
 
+def test_releases_that_failed_do_not_push_out_the_one_to_roll_back_to() -> None:
+    host = replace(holding("1", "2", "3", "4", "5", current="2"), verified=["1", "2"])
+    gone = {path.partition("/")[2].partition(".")[0] for path in surplus(host, "5", keep=3)}
+    assert gone == {"3", "4"}
+
+
 @given(
     st.dictionaries(
         st.sampled_from("abcde"),
