@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -301,3 +302,13 @@ def test_a_configuration_that_nginx_refuses_changes_nothing(site: Site) -> None:
     assert (told["failed"], told["stage"]) == (True, "test")
     (site.nginx.root / "mime.types").write_text(live)
     assert (site.nginx.generation(), set(site.states().values())) == (generation, {"active"})
+
+
+def test_the_longest_names_of_app_and_service(tmp_path: Path) -> None:
+    """The plan allows 24 characters each; nginx tests what is made of them."""
+    nginx = Nginx(tmp_path / "nginx")
+    app, service = "a" * 24, "s" * 24
+    variables = json.loads(json.dumps(sticky_site(nginx, {"h": 9})).replace("www-web", f"{app}-{service}"))
+    variables["nginx_upstreams"][0]["sticky_cookie"] = f"{app}_{service}_instance"
+    applied = apply_role(nginx, variables)
+    assert applied.get("changed"), applied
