@@ -55,6 +55,15 @@ class Watcher(threading.Thread):
                 self.served_by.append(answer.headers.get("X-Served-By"))
 
 
+def whole(cluster: Cluster) -> None:
+    """All instances get requests from all balancers."""
+    shown = run("playbooks/status.yml", inventory=os.environ["SCALEOUT_INVENTORY"])
+    assert shown.changed() == 0
+    states = {line.split()[0]: line.split()[4:] for line in shown.output.splitlines() if len(line.split()) > 4}
+    expected = {instance.name: ["active"] * len(cluster.balancers) for instance in cluster.instances}
+    assert {name: states.get(name) for name in expected} == expected, shown.output
+
+
 def test_assets_come_before_the_pages_that_name_them_and_stay(
     cluster: Cluster, visitor: Site, direct: dict[str, str], load: Load, record: Record
 ) -> None:
@@ -92,6 +101,7 @@ def test_assets_come_before_the_pages_that_name_them_and_stay(
             assert (answer.status_code, answer.headers.get("X-Served-By")) == (200, None), balancer + path
     releases = {Site(url).get("/healthz").json()["release"] for url in direct.values()}
     assert releases == {new}, "the deploy after one that was killed leaves one release everywhere"
+    whole(cluster)
     wait_until(lambda: visitor.get("/healthz").json()["release"] in releases, 30, "the new release at the VIP")
     if FULL:
         assert site().recap() == dict.fromkeys(cluster.hosts, (0, 0, 0))
