@@ -151,7 +151,8 @@ def _require_known(wanted: Wanted, label: str, known: dict[str, Seen], unseen: l
     raise ScaleoutError(
         f"no host holds the release {label}{_silent(unseen)}. There are: {', '.join(newest_first)}",
         "app_release",
-        "name one of these, or make a new one of this name with app_new_release=true",
+        "name one of these, or make a new one of this name: deploy.yml with webapp_only_apps and webapp_release, or"
+        " app_new_release=true where the role is used by itself",
     )
 
 
