@@ -33,6 +33,7 @@ VISITS = [
 ]
 # More than the tests wait for, so that some come while something happens.
 LEAST_VISITS = 500
+MANY_VISITS = 10_000
 # Nginx notes reloads there. Its usual log tells of warnings only.
 NOTICES = "/var/log/nginx/notice.log"
 # Where a deploy is killed: the last task that begins, and how many seconds later.
@@ -144,9 +145,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield found
 
 
-def judge(what: str, report: Report) -> None:
+def judge(what: str, report: Report, least: int = LEAST_VISITS) -> None:
     print(f"\n{what}\n{report.text()}")
-    assert report.total >= LEAST_VISITS
+    assert report.total >= least
     assert report.failed == []
 
 
@@ -156,9 +157,10 @@ def test_a_deploy_is_not_seen(cluster: Cluster) -> None:
         traffic.wait_for(200)
         done = cluster.deploy("-e", "webapp_reason='the test wants it'")
         traffic.wait_more(200)
+        traffic.wait_for(MANY_VISITS)
         report = traffic.finish()
     assert done.code == 0, done.output
-    judge("deploy", report)
+    judge("deploy", report, MANY_VISITS)
     after = cluster.release()
     assert after != before
     cluster.whole()
@@ -181,6 +183,7 @@ def test_a_release_that_is_not_well_goes_back(cluster: Cluster) -> None:
         traffic.wait_for(200)
         done = cluster.deploy("-e", "webapp_release=broken")
         traffic.wait_more(200)
+        traffic.wait_for(MANY_VISITS)
         report = traffic.finish()
     (cluster.source / "server.js").write_text(good)
     (cluster.source / "newer.js").unlink()
@@ -189,7 +192,7 @@ def test_a_release_that_is_not_well_goes_back(cluster: Cluster) -> None:
     said = " ".join(done.output.split())
     assert f"www: the release broken cannot be run, and all hosts run {before} again" in said
     assert "answered 500, not 200" in said
-    judge("failing deploy", report)
+    judge("failing deploy", report, MANY_VISITS)
     assert cluster.release() == before
     cluster.whole()
     assert cluster.audit()["apps"]["www"]["outcome"] == "went back"  # type: ignore[index]
@@ -200,13 +203,16 @@ def test_rollback(cluster: Cluster) -> None:
     first = cluster.release()
     assert cluster.deploy("-e", "webapp_release=v2").code == 0
     assert cluster.release() == "v2"
+    reloads = cluster.reloads()
     with cluster.visits() as traffic:
         traffic.wait_for(200)
-        done = cluster.rollback()
+        done = cluster.rollback("-e", "app_batch=2")
         traffic.wait_more(200)
         report = traffic.finish()
     assert done.code == 0, done.output
-    judge("rollback", report)
+    judge("rollback in two batches", report)
+    for balancer, number in cluster.reloads().items():
+        assert 0 < number - reloads[balancer] <= 2 * 2
     assert cluster.release() == first
     assert cluster.rollback("-e", "webapp_release=v2").code == 0
     assert cluster.release() == "v2"
