@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from tests.cluster.cluster import Cluster, Host, Instance, Members, Site, opens, wait_until
 from tests.cluster.load import REQUESTS, Load, Record, judge
-from tests.support.full import LONG
+from tests.support.full import FULL, LONG
 from tests.support.traffic import Request, Traffic
+
+# Seconds without a write, at most, when a primary dies.
+WRITE_PAUSE = 4
 
 
 def main_pid(host: Host, unit: str) -> int:
@@ -67,7 +70,10 @@ def test_the_balancers_are_reloaded(cluster: Cluster, load: Load, record: Record
 
 
 def test_the_primary_of_mongodb_is_killed(cluster: Cluster, ask_members: Members, load: Load, record: Record) -> None:
-    """With the settings of the demo, where an election comes after 2 s; how long writes paused stands in the record."""
+    """With the settings of the demo, where an election comes after 2 s. How long writes paused stands in the record.
+
+    Only the full run, which measures, holds that against its bound: the gate's machine may be busy with something else.
+    """
     assert cluster.plan["mongodb"]["settings"]["electionTimeoutMillis"] == 2000
 
     def primaries() -> list[str]:
@@ -83,6 +89,8 @@ def test_the_primary_of_mongodb_is_killed(cluster: Cluster, ask_members: Members
         running.wait_for(REQUESTS)
     report = running.finish()
     judge(load, report, record, killed=host.name)
+    if FULL:
+        assert report.write_pause <= WRITE_PAUSE
     wait_until(lambda: main_pid(host, "mongod") not in (0, before), 30, f"mongod of {host.name} runs again")
     wait_until(lambda: opens_inside(host), 60, f"mongod of {host.name} answers")
     wait_until(lambda: len(primaries()) == 1, 60, "one primary")
