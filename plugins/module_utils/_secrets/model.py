@@ -104,7 +104,7 @@ class Decision:
     # given, nodes, generated, or none where nothing could be decided
     source: str
     record: Record | None
-    # agrees, differs, absent or unseen, by holder
+    # agrees, differs, absent, unseen, or unread where it answered, by holder
     states: Mapping[str, str]
     # Who is to be written to.
     writes: tuple[str, ...]

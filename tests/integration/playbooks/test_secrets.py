@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ GIVEN = "given, with {{ 1 }} and ' in it"
 
 
 class OneHost:
-    """A cluster of one host, whose file of secrets is in a folder of this machine."""
+    """A cluster of one host, whose file of secrets is in a folder of this machine; others that are added share it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.file = folder / "secrets.json"
+        self.hosts = ["h1"]
         self.given: dict[str, Any] = {}
         self.variables: dict[str, Any] = {"webapp_secrets_make": True}
         self.connection: dict[str, Any] = {
@@ -36,10 +38,11 @@ class OneHost:
         self.app: dict[str, Any] = {"profile": "apostrophe", "domains": ["www.test"], "source": {"path": str(TOP)}}
 
     def run(self, *playbooks: str, check: bool = False) -> Run:
-        groups: dict[str, Any] = {group: {"hosts": {"h1": {}}} for group in ("loadbalancer", "app", "mongodb")}
-        variables = {**self.connection, "ansible_host": "10.0.0.1"}
+        members: dict[str, Any] = {name: {} for name in self.hosts}
+        groups: dict[str, Any] = {group: {"hosts": members} for group in ("loadbalancer", "app", "mongodb")}
+        hosts = {name: {**self.connection, "ansible_host": f"10.0.0.{name[1:]}"} for name in self.hosts}
         inventory = self.folder / "hosts.yml"
-        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"h1": variables}}, **groups}))
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}, **groups}))
         play = self.folder / "play.yml"
         play.write_text(yaml.safe_dump([{"import_playbook": str(TOP / playbook)} for playbook in playbooks]))
         own = self.folder / "own.yml"
@@ -50,7 +53,7 @@ class OneHost:
                     "webapp_apps": {"www": self.app},
                     "webapp_plan_files": "warn",
                     "webapp_secrets_file": str(self.file),
-                    "shared_secrets_record": str(self.folder / "record.json"),
+                    "shared_secrets_record": f"{self.folder}/{{{{ inventory_hostname }}}}.json",
                     **self.variables,
                 }
             )
@@ -182,3 +185,14 @@ def test_status_does_not_take_silence_for_agreement(host: OneHost) -> None:
     done = host.run("playbooks/status.yml")
     assert done.code != 0
     assert "mongodb_keyfile: no holder that was seen has a value, and h1 could not be asked" in text(done)
+
+
+def test_status_does_not_take_what_cannot_be_read_for_agreement(host: OneHost) -> None:
+    host.hosts = ["h1", "h2", "h3"]
+    assert host.run(*LOOK, *GIVE).code == 0
+    (host.folder / "h2.json").write_text('{"format": 1, "secr')
+    done = host.run("playbooks/status.yml")
+    assert done.code != 0
+    assert re.search("www_session_secret +1 +[^ ]+ +h2 could not be read", done.output)
+    assert "cannot be asked or read: h2: " in text(done)
+    assert "h2.json: it is no record of secrets of this version" in text(done)
