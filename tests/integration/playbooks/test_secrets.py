@@ -180,6 +180,38 @@ def test_mongodb_that_has_a_key_gets_no_new_one(host: OneHost, tmp_path: Path) -
     assert host.run(*LOOK, *GIVE).changed() == 0
 
 
+def test_a_cluster_that_was_there_keeps_its_secrets(host: OneHost) -> None:
+    """The session secret stands where the app of before reads it. It is taken from there once."""
+    before = host.folder / "app.php"
+    before.write_text("<?php\nreturn ['session' => ['secret' => 'by hand, {{ 1 }} \\' \"']];\n")
+    where = {"path": str(before), "format": "php", "key": ["session", "secret"]}
+    host.variables["webapp_secrets_from"] = {"www_session_secret": where, "www_sesion_secret": where}
+    done = host.run(*LOOK, *GIVE)
+    assert done.code != 0
+    assert "www_sesion_secret: webapp_secrets_from says where it stands, and the cluster has no such secret" in text(
+        done
+    )
+    host.variables["webapp_secrets_from"] = {"www_session_secret": {**where, "key": ["session", "key"]}}
+    done = host.run(*LOOK, *GIVE)
+    assert done.code != 0
+    assert "webapp_secrets_from says where they stand: www_session_secret: none of its holders has a value" in text(
+        done
+    )
+    assert not host.file.exists()
+
+    host.variables["webapp_secrets_from"] = {"www_session_secret": where}
+    untouched = (before.read_bytes(), before.stat())
+    assert host.run(*LOOK, *GIVE).changed() == 1
+    kept = host.kept()
+    assert kept["www_session_secret"] == "by hand, {{ 1 }} ' \""
+    assert set(kept) == MADE | {"www_session_secret"}
+    assert (before.read_bytes(), before.stat()) == untouched
+    # From now on the host's own copy is the truth.
+    before.unlink()
+    assert host.run(*LOOK, *GIVE).changed() == 0
+    assert host.kept() == kept
+
+
 def test_status_does_not_take_silence_for_agreement(host: OneHost) -> None:
     host.connection = {"ansible_ssh_common_args": "-o ProxyCommand=false"}
     done = host.run("playbooks/status.yml")
