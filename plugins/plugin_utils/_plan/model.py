@@ -141,6 +141,7 @@ INTERNAL_VARIABLES = (
     "webapp_secrets_make",
     "webapp_secrets_no_text",
     "webapp_secrets_problems",
+    "webapp_secrets_report",
     "webapp_secrets_to_write",
     "webapp_seen",
     "webapp_state",
