@@ -231,17 +231,20 @@ def _plain(files: Sequence[File]) -> list[dict[str, Any]]:
 def _decide(wanted: Sequence[Secret], args: Mapping[str, Any], in_run: Sequence[str]) -> dict[str, Any]:
     shown, mistakes = _seen(wanted, args["seen"])
     if mistakes and args["refuse"]:
-        raise together(mistakes)
+        raise together(list(mistakes.values()))
     prints = Prints(random.token_bytes(32))
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     decisions = [
-        decide(
-            secret,
-            {host: of_host.get(secret.name) for host, of_host in shown.items()},
-            in_run,
-            now,
-            generate,
-            prints,
+        _told_apart(
+            decide(
+                secret,
+                {host: of_host.get(secret.name) for host, of_host in shown.items()},
+                in_run,
+                now,
+                generate,
+                prints,
+            ),
+            mistakes,
         )
         for secret in wanted
     ]
@@ -265,8 +268,8 @@ def _decide(wanted: Sequence[Secret], args: Mapping[str, Any], in_run: Sequence[
             }
             for decision in decisions
         },
-        "report": {decision.secret.name: _report(decision, shown, prints) for decision in decisions},
-        "warnings": [*map(str, mistakes), *_warnings(decisions)],
+        "report": {decision.secret.name: _report(decision, shown, mistakes, prints) for decision in decisions},
+        "warnings": [*map(str, mistakes.values()), *_warnings(decisions)],
     }
     if args["return_values"]:
         result["secret_values"] = {
@@ -277,10 +280,10 @@ def _decide(wanted: Sequence[Secret], args: Mapping[str, Any], in_run: Sequence[
 
 def _seen(
     wanted: Sequence[Secret], results: Mapping[str, Any]
-) -> tuple[dict[str, dict[str, Shown]], list[ScaleoutError]]:
-    """What each holder that was seen showed."""
+) -> tuple[dict[str, dict[str, Shown]], dict[str, ScaleoutError]]:
+    """What each holder that was seen showed, and why others that answered could not be read."""
     shown: dict[str, dict[str, Shown]] = {}
-    problems = []
+    mistakes = {}
     layout = _layout(wanted)
     for host, result in results.items():
         if not result or "layout" not in result:
@@ -292,10 +295,16 @@ def _seen(
                 "write the same for all hosts; what differs by host is said by holders, and by hosts of a file",
             )
         if "mistake" in result:
-            problems.append(ScaleoutError(str(result["mistake"]), host))
+            mistakes[host] = ScaleoutError(str(result["mistake"]), host)
         else:
             shown[host] = {name: _shown(one) for name, one in result["shown"].items()}
-    return shown, problems
+    return shown, mistakes
+
+
+def _told_apart(decision: Decision, mistakes: Mapping[str, ScaleoutError]) -> Decision:
+    """Who answered and could not be read was not seen either, but is no host that is down."""
+    states = {host: "unread" if host in mistakes else state for host, state in decision.states.items()}
+    return replace(decision, states=states)
 
 
 def _shown(data: Mapping[str, Any]) -> Shown:
@@ -303,7 +312,12 @@ def _shown(data: Mapping[str, Any]) -> Shown:
     return Shown(tuple(data["values"]), record, data["last"], data["mend"], tuple(data["problems"]))
 
 
-def _report(decision: Decision, shown: Mapping[str, Mapping[str, Shown]], prints: Prints) -> dict[str, Any]:
+def _report(
+    decision: Decision,
+    shown: Mapping[str, Mapping[str, Shown]],
+    mistakes: Mapping[str, ScaleoutError],
+    prints: Prints,
+) -> dict[str, Any]:
     name = decision.secret.name
 
     def holder(host: str) -> dict[str, Any]:
@@ -315,6 +329,7 @@ def _report(decision: Decision, shown: Mapping[str, Mapping[str, Shown]], prints
             "version": found.record.version if found and found.record else None,
             "changed_at": found.record.changed_at if found and found.record else None,
             "write": host in decision.writes,
+            "mistake": str(mistakes.get(host, "")),
         }
 
     return {

@@ -212,8 +212,8 @@ report:
       agree: false
       problem: ""
       holders:
-        app1: {state: agrees, fingerprint: 9f2c41d07a, version: 2, changed_at: "2026-11-21T10:11:12Z", write: false}
-        app2: {state: absent, fingerprint: "", version: null, changed_at: null, write: true}
+        app1: {state: agrees, fingerprint: 9f2c41d07a, version: 2, changed_at: "2026-11-21T10:11:12Z", write: false, mistake: ""}
+        app2: {state: absent, fingerprint: "", version: null, changed_at: null, write: true, mistake: ""}
 secret_values:
   description: The values, by name. Hidden from output, to be used in tasks with C(no_log) only.
   returned: O(step=decide) and O(return_values=true)

@@ -100,7 +100,7 @@ def choose(
 def _begun(journal: Mapping[str, Mapping[str, Any]], name: str) -> bool:
     """Whether a host has a part of it in its journal."""
     states = [holder["state"] for part in PARTS for holder in journal[journal_name(name, part)]["holders"].values()]
-    return any(state not in ("absent", "unseen") for state in states)
+    return any(state not in ("absent", "unseen", "unread") for state in states)
 
 
 def _unknown(found: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[ScaleoutError]:

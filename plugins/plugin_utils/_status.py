@@ -173,7 +173,10 @@ def _virtual_ip(plan: Mapping[str, Any], seen: Facts) -> Iterator[str]:
 
 
 def _secrets(secrets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """A line for each, by the fingerprints of this run. Hosts that could not be asked are no disagreement."""
+    """A line for each, by the fingerprints of this run, then why hosts that answered could not be read.
+
+    Hosts that could not be asked are no disagreement.
+    """
     if not secrets:
         return
     rows = [["secret", "version", "since", "hosts"]]
@@ -193,10 +196,12 @@ def _secrets(secrets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield ""
     yield "secrets:"
     yield from _table(rows)
+    holders = [holder for secret in secrets.values() for holder in secret["holders"].values()]
+    yield from dict.fromkeys(f"  {holder['mistake']}" for holder in holders if holder["mistake"])
 
 
 def _holds(holder: Mapping[str, Any]) -> str:
     """What one host has; of another value its mark, which is that of this run only."""
     if holder["state"] == "differs":
         return f"differs ({holder['fingerprint']})"
-    return {"absent": "has none", "unseen": UNREACHED}.get(holder["state"], AGREES)
+    return {"absent": "has none", "unseen": UNREACHED, "unread": "could not be read"}.get(holder["state"], AGREES)

@@ -23,6 +23,8 @@ from tests.support.secrets import ProcessWatch, shown
 
 JOURNAL = SECRETS.replace("secrets.json", "secrets-rotation.json")
 AUTHENTICATION_FAILED = 18
+# Of the database, while its app changes from one password to the other.
+SECOND_USER = ".next"
 # Task, and the seconds into it.
 EVERY_PHASE = [
     ("Write the secrets that differ", 1.0),
@@ -63,6 +65,49 @@ def in_the_open(cluster: Cluster, *values: dict[str, str]) -> list[str]:
     return [
         f"{name}: {found}" for name, host in cluster.hosts.items() for found in search(cluster, host, both)["found"]
     ]
+
+
+def stores_know_only(cluster: Cluster, before: dict[str, str], after: dict[str, str]) -> None:
+    """Of what has changed the servers refuse the old and take the new; second users are nowhere left."""
+    mongodb = cluster.plan["mongodb"]
+    users = [(user["name"], user["database"], user["password"]) for user in mongodb["users"]]
+    # Members log in to each other with the key.
+    known = [*users, ("admin", "admin", mongodb["admin_password"]), ("__system", "local", mongodb["keyfile"])]
+    changed = [one for one in known if value_of(one[2], before) != value_of(one[2], after)]
+    second = [(name + SECOND_USER, database, password) for name, database, password in users]
+    for member in mongodb["members"] if changed else []:
+        address, port = member["host"].rsplit(":", 1)
+        host = next(host for host in cluster.hosts.values() if host.address == address)
+        for who, values, code in (
+            (changed, before, AUTHENTICATION_FAILED),
+            (changed, after, 0),
+            (second, after, AUTHENTICATION_FAILED),
+        ):
+            logins = [
+                {
+                    "host": address,
+                    "port": int(port),
+                    "username": name,
+                    "authSource": database,
+                    "password": value_of(reference, values),
+                }
+                for name, database, reference in who
+            ]
+            assert host.python(ON_HOST / "logins.py", logins) == [code] * len(who), f"{who} on {member['host']}"
+
+    redis = cluster.plan["redis"]
+    (user, *_others) = redis["users"]
+    passwords = [value_of(user["password"], values) for values in (before, after)]
+    for store in redis["hosts"] if len(set(passwords)) > 1 else []:
+        talks = [[f"AUTH {user['name']} {password}", "PING"] for password in passwords]
+        targets = [[store["address"], redis["port"], talk] for talk in talks]
+        old, new = cluster.hosts[store["host"]].python(ON_HOST / "talk.py", targets)
+        assert old[0].startswith("-WRONGPASS")
+        assert new == ["+OK", "+PONG"]
+
+    names = "\n".join(name for name, *_login in second)
+    for name, host in cluster.hosts.items():
+        assert host.run("sh", "-c", "grep -rlFf - /etc || true", stdin=names + "\n") == "", name
 
 
 @pytest.mark.parametrize(
@@ -107,6 +152,7 @@ def test_a_rotation_that_dies_is_ended_by_the_next(
     assert set(left.values()) == {""}, left
     assert not logged_in.is_admin(), "a session that was signed with the old secret is still good"
     assert Site(cluster.vip_url).login("admin", password).is_admin()
+    stores_know_only(cluster, before, after)
     assert status().recap()
 
 
@@ -125,35 +171,7 @@ def test_stores_know_the_new_passwords_only(cluster: Cluster, tmp_path: Path) ->
     assert done.recap()
     after = cluster.secrets()
     assert after == {**before, **given}
-    mongodb = cluster.plan["mongodb"]
-    known = {(user["name"], user["database"]): user["password"] for user in mongodb["users"]}
-    # Members log in to each other with the key.
-    known |= {("admin", "admin"): mongodb["admin_password"], ("__system", "local"): mongodb["keyfile"]}
-    for member in mongodb["members"]:
-        address, port = member["host"].rsplit(":", 1)
-        host = next(host for host in cluster.hosts.values() if host.address == address)
-        for values, code in ((before, AUTHENTICATION_FAILED), (after, 0)):
-            logins = [
-                {
-                    "host": address,
-                    "port": int(port),
-                    "username": name,
-                    "authSource": database,
-                    "password": value_of(reference, values),
-                }
-                for (name, database), reference in known.items()
-            ]
-            assert host.python(ON_HOST / "logins.py", logins) == [code] * len(known)
-
-    redis = cluster.plan["redis"]
-    (user, *_others) = redis["users"]
-    name = user["password"].removeprefix("${secrets.").removesuffix("}")
-    for store in redis["hosts"]:
-        talks = [[f"AUTH {user['name']} {values[name]}", "PING"] for values in (before, after)]
-        targets = [[store["address"], redis["port"], talk] for talk in talks]
-        old, new = cluster.hosts[store["host"]].python(ON_HOST / "talk.py", targets)
-        assert old[0].startswith("-WRONGPASS")
-        assert new == ["+OK", "+PONG"]
+    stores_know_only(cluster, before, after)
     assert site().recap() == dict.fromkeys(cluster.hosts, (0, 0, 0))
 
 

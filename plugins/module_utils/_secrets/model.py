@@ -104,7 +104,7 @@ class Decision:
     # given, nodes, generated, or none where nothing could be decided
     source: str
     record: Record | None
-    # agrees, differs, absent or unseen, by holder
+    # agrees, differs, absent, unseen, or unread where it answered, by holder
     states: Mapping[str, str]
     # Who is to be written to.
     writes: tuple[str, ...]
@@ -151,12 +151,13 @@ def _secret(option: Mapping[str, Any], hosts: Sequence[str], problems: list[Scal
     value, encoding, size = option.get("value"), option["encoding"], option["bytes"]
     if not files:
         wrong("has no file", "name a file that a program reads it from, or one that only keeps it")
+    known, served = set(holders), {host for file in files for host in file.hosts}
     for file in files:
-        strangers = [host for host in file.hosts if host not in holders]
+        strangers = [host for host in file.hosts if host not in known]
         if strangers:
             wrong(f"{file.path} is on {', '.join(strangers)}, no holder", "add it to holders or take it from hosts")
     for host in holders:
-        if files and not any(file.on(host) for file in files):
+        if files and host not in served:
             wrong(f"{host} is a holder and has none of its files", "take it from holders or add it to the hosts of one")
     most = MOST_BYTES_OF_KEYFILE if encoding == "keyfile" else MOST_BYTES
     if not FEWEST_BYTES <= size <= most:
@@ -213,14 +214,17 @@ def _file(option: Mapping[str, Any], holders: Sequence[str], wrong: Any) -> File
 
 def _clashes(secrets: Sequence[Secret]) -> list[ScaleoutError]:
     """One file cannot have two formats or owners, one place in it not two secrets."""
-    places: dict[tuple[str, str], list[tuple[str, File]]] = {}
-    for secret in secrets:
-        for file in secret.files:
-            for host in file.hosts:
-                places.setdefault((host, file.path), []).append((secret.name, file))
+    named = [(secret.name, file) for secret in secrets for file in secret.files]
+    places: dict[tuple[str, str], list[int]] = {}
+    for number, (_name, file) in enumerate(named):
+        for host in file.hosts:
+            places.setdefault((host, file.path), []).append(number)
     found = {}
-    for (_host, path), users in places.items():
+    # Most hosts have the same files: they are looked at once.
+    for numbers in dict.fromkeys(map(tuple, places.values())):
+        users = [named[number] for number in numbers]
         first = users[0][1]
+        path = first.path
         for at, (name, file) in enumerate(users):
             if (file.format, file.owner, file.group, file.mode) != (first.format, first.owner, first.group, first.mode):
                 found[path] = "is named with different formats, owners, groups or modes"

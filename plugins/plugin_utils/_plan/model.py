@@ -26,7 +26,7 @@ SETTINGS = (
 )
 """The same for the whole cluster, and read by the plan."""
 HOST_VARIABLES = ("webapp_address", "webapp_zone", "webapp_instances")
-OTHER_VARIABLES = ("webapp_secrets",)
+OTHER_VARIABLES = ("webapp_secrets", "webapp_secrets_from")
 """Given by the inventory too, for the playbooks."""
 RUN_VARIABLES = (
     "webapp_maintenance",
@@ -130,7 +130,9 @@ INTERNAL_VARIABLES = (
     "webapp_scaled",
     "webapp_secret_kinds",
     "webapp_secret_values",
+    "webapp_secrets_adopted",
     "webapp_secrets_complete",
+    "webapp_secrets_elsewhere",
     "webapp_secrets_file",
     "webapp_secrets_journal",
     "webapp_secrets_keyed",
@@ -139,12 +141,14 @@ INTERNAL_VARIABLES = (
     "webapp_secrets_make",
     "webapp_secrets_no_text",
     "webapp_secrets_problems",
+    "webapp_secrets_report",
     "webapp_secrets_to_write",
     "webapp_seen",
     "webapp_state",
     "webapp_text",
     "webapp_told",
     "webapp_unbalanced",
+    "webapp_unfound",
     "webapp_words",
 )
 """Of the collection's own playbooks."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ GIVEN = "given, with {{ 1 }} and ' in it"
 
 
 class OneHost:
-    """A cluster of one host, whose file of secrets is in a folder of this machine."""
+    """A cluster of one host, whose file of secrets is in a folder of this machine; others that are added share it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.file = folder / "secrets.json"
+        self.hosts = ["h1"]
         self.given: dict[str, Any] = {}
         self.variables: dict[str, Any] = {"webapp_secrets_make": True}
         self.connection: dict[str, Any] = {
@@ -36,10 +38,11 @@ class OneHost:
         self.app: dict[str, Any] = {"profile": "apostrophe", "domains": ["www.test"], "source": {"path": str(TOP)}}
 
     def run(self, *playbooks: str, check: bool = False) -> Run:
-        groups: dict[str, Any] = {group: {"hosts": {"h1": {}}} for group in ("loadbalancer", "app", "mongodb")}
-        variables = {**self.connection, "ansible_host": "10.0.0.1"}
+        members: dict[str, Any] = {name: {} for name in self.hosts}
+        groups: dict[str, Any] = {group: {"hosts": members} for group in ("loadbalancer", "app", "mongodb")}
+        hosts = {name: {**self.connection, "ansible_host": f"10.0.0.{name[1:]}"} for name in self.hosts}
         inventory = self.folder / "hosts.yml"
-        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"h1": variables}}, **groups}))
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}, **groups}))
         play = self.folder / "play.yml"
         play.write_text(yaml.safe_dump([{"import_playbook": str(TOP / playbook)} for playbook in playbooks]))
         own = self.folder / "own.yml"
@@ -50,7 +53,7 @@ class OneHost:
                     "webapp_apps": {"www": self.app},
                     "webapp_plan_files": "warn",
                     "webapp_secrets_file": str(self.file),
-                    "shared_secrets_record": str(self.folder / "record.json"),
+                    "shared_secrets_record": f"{self.folder}/{{{{ inventory_hostname }}}}.json",
                     **self.variables,
                 }
             )
@@ -177,8 +180,69 @@ def test_mongodb_that_has_a_key_gets_no_new_one(host: OneHost, tmp_path: Path) -
     assert host.run(*LOOK, *GIVE).changed() == 0
 
 
+def test_a_cluster_that_was_there_keeps_its_secrets(host: OneHost) -> None:
+    """The session secret stands where the app of before reads it. It is taken from there once."""
+    before = host.folder / "app.php"
+    before.write_text("<?php\nreturn ['session' => ['secret' => 'by hand, {{ 1 }} \\' \"']];\n")
+    where = {"path": str(before), "format": "php", "key": ["session", "secret"]}
+    host.variables["webapp_secrets_from"] = {"www_session_secret": where, "www_sesion_secret": where}
+    done = host.run(*LOOK, *GIVE)
+    assert done.code != 0
+    assert "www_sesion_secret: webapp_secrets_from says where it stands, and the cluster has no such secret" in text(
+        done
+    )
+    host.variables["webapp_secrets_from"] = {"www_session_secret": {**where, "key": ["session", "key"]}}
+    done = host.run(*LOOK, *GIVE)
+    assert done.code != 0
+    assert "webapp_secrets_from says where they stand: www_session_secret: none of its holders has a value" in text(
+        done
+    )
+    assert not host.file.exists()
+
+    host.variables["webapp_secrets_from"] = {"www_session_secret": where}
+    untouched = (before.read_bytes(), before.stat())
+    assert host.run(*LOOK, *GIVE).changed() == 1
+    kept = host.kept()
+    assert kept["www_session_secret"] == "by hand, {{ 1 }} ' \""
+    assert set(kept) == MADE | {"www_session_secret"}
+    assert (before.read_bytes(), before.stat()) == untouched
+    # From now on the host's own copy is the truth.
+    before.unlink()
+    assert host.run(*LOOK, *GIVE).changed() == 0
+    assert host.kept() == kept
+
+
 def test_status_does_not_take_silence_for_agreement(host: OneHost) -> None:
     host.connection = {"ansible_ssh_common_args": "-o ProxyCommand=false"}
     done = host.run("playbooks/status.yml")
     assert done.code != 0
     assert "mongodb_keyfile: no holder that was seen has a value, and h1 could not be asked" in text(done)
+
+
+def test_status_does_not_take_what_cannot_be_read_for_agreement(host: OneHost) -> None:
+    host.hosts = ["h1", "h2", "h3"]
+    assert host.run(*LOOK, *GIVE).code == 0
+    (host.folder / "h2.json").write_text('{"format": 1, "secr')
+    done = host.run("playbooks/status.yml")
+    assert done.code != 0
+    assert re.search("www_session_secret +1 +[^ ]+ +h2 could not be read", done.output)
+    assert re.search(r"cannot be asked or read: [^;]+; h2: \S+/h2\.json: it is no record of secrets", text(done))
+
+
+def test_status_sees_that_a_member_of_mongodb_has_another_key(host: OneHost, tmp_path: Path) -> None:
+    key = tmp_path / "mongod.key"
+    host.variables["webapp_secrets_keyfile"] = str(key)
+    # As `openssl rand -base64` writes it into a block of YAML; the role mongodb leaves out what is around it.
+    host.given = {"mongodb_keyfile": "k" * 64 + "\n" + "k" * 20 + "\n"}
+    assert host.run(*LOOK, *GIVE).code == 0
+    key.write_text("k" * 64 + "\n" + "k" * 20 + "\n")
+    done = host.run("playbooks/status.yml")
+    assert re.search(f"{key} .* all 1 agree", done.output)
+    assert "Hosts have other values" not in text(done)
+    key.write_text("edited" * 10)
+    done = host.run("playbooks/status.yml")
+    assert done.code != 0
+    assert re.search(f"{key} .* h1 differs", done.output)
+    assert f"cannot be asked or read: {key}." in text(done)
+    assert "editededited" not in done.output
+    assert "k" * 20 not in done.output

@@ -98,14 +98,17 @@ def test_a_process_that_is_gone_runs_nothing() -> None:
 
 
 def test_secrets_by_mark_and_never_by_value() -> None:
-    def holder(state: str, fingerprint: str = "aaaa") -> dict[str, str]:
-        return {"state": state, "fingerprint": fingerprint}
+    def holder(state: str, fingerprint: str = "aaaa", mistake: str = "") -> dict[str, str]:
+        return {"state": state, "fingerprint": fingerprint, "mistake": mistake}
+
+    broken = holder("unread", "", "b2: it is no record")
 
     secrets: dict[str, dict[str, Any]] = {
+        "www_all": {"version": 1, "changed_at": "2026-11-21T10:00:00Z", "holders": {"a1": holder("agrees")}},
         "www_key": {
             "version": 2,
             "changed_at": "2026-11-21T10:00:00Z",
-            "holders": {"a1": holder("agrees"), "a2": holder("agrees")},
+            "holders": {"a1": holder("agrees"), "a2": holder("agrees"), "b2": broken},
         },
         "www_old": {
             "version": None,
@@ -113,11 +116,13 @@ def test_secrets_by_mark_and_never_by_value() -> None:
             "holders": {"a1": holder("differs", "bbbb"), "a2": holder("absent", ""), "b1": holder("unseen", "")},
         },
     }
-    assert status_text(PLAN, {}, secrets).splitlines()[-4:] == [
+    assert status_text(PLAN, {}, secrets).splitlines()[-6:] == [
         "secrets:",
         "  secret   version  since                 hosts",
-        "  www_key  2        2026-11-21T10:00:00Z  all 2 agree",
+        "  www_all  1        2026-11-21T10:00:00Z  all 1 agree",
+        "  www_key  2        2026-11-21T10:00:00Z  b2 could not be read",
         "  www_old  -        adopted               a1 differs (bbbb); a2 has none; b1 not reached",
+        "  b2: it is no record",
     ]
 
 

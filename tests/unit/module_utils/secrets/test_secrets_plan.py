@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -307,6 +308,18 @@ def test_places_do_not_clash() -> None:
             secrets_of(two(a, other), ["h1"])
     with pytest.raises(ScaleoutError, match="s: is there twice"):
         secrets_of([entry(), entry()], ["h1"])
+
+
+def test_many_secrets_of_many_hosts_are_checked_at_once() -> None:
+    """Each host of a run does it: what grows with the square of them is seen here (it was 3.5 s)."""
+    hosts = [f"h{at}" for at in range(1000)]
+    file = {"path": "/etc/x.json", "format": "json"}
+    options = [entry(name=f"s{at}", files=[{**file, "key": f"s{at}"}]) for at in range(50)]
+    began = time.process_time()
+    assert len(secrets_of(options, hosts)) == 50
+    assert time.process_time() - began < 1
+    with pytest.raises(ScaleoutError, match="no place of its own for last"):
+        secrets_of([*options, entry(name="last", files=[{**file, "key": "s7"}], holders=hosts[-1:])], hosts)
 
 
 def test_a_record_is_about_one_value_and_keeps_what_others_add() -> None:
