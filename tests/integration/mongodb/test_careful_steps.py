@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.mongodb.changes import config_of, done, made, primary_of
+from tests.integration.mongodb.changes import TrafficOn, config_of, done, made, primary_of
 from tests.integration.mongodb.mongods import (
     Mongod,
     Start,
@@ -58,6 +58,32 @@ def test_a_vote_is_not_taken_before_those_that_are_left_have_the_data(start: Sta
     assert len(config_of(primary)["members"]) == 3
     behind.ask("replSetMaintenance", False)
     assert done(result_of(run)) == [f"remove {leaves.address}"]
+
+
+@LONG
+def test_a_member_that_is_late_on_purpose_gets_its_vote(start: Start, traffic: TrafficOn) -> None:
+    """Later than max_lag, and no more than its delay; or the delay goes first."""
+    servers, _login = made(start, 3)
+    primary = primary_of(servers)
+    late, other = (server for server in servers if server is not primary)
+    delayed = {"host": late.address, "votes": 0, "priority": 0, "secondary_delay_secs": 20}
+    done(replica_set(primary, [primary, other, delayed]))
+
+    def behind() -> bool:
+        members = primary.ask("replSetGetStatus")["members"]
+        written = {member["name"]: member["optimeDate"] for member in members}
+        return bool((written[primary.address] - written[late.address]).total_seconds() > 12)
+
+    with traffic(servers):
+        wait_for(behind)
+        votes = {"host": late.address, "votes": 1}
+        assert done(replica_set(primary, [primary, other, votes])) == [f"give {late.address} its vote"]
+        done(replica_set(primary, [primary, other, {**votes, "votes": 0}]))
+        wait_for(behind)
+        assert done(replica_set(primary, [primary, other, {**votes, "secondary_delay_secs": 0}])) == [
+            f"change {late.address}: secondary_delay_secs 20 -> 0",
+            f"give {late.address} its vote",
+        ]
 
 
 @pytest.mark.parametrize("also_primary", [False, pytest.param(True, marks=LONG)])

@@ -98,6 +98,7 @@ class Server:
             assert before is None or before.build_indexes == member.build_indexes
             if member.votes and not (before and before.votes):
                 assert member.arbiter_only or member.name in self.synced, "a vote without the data"
+                assert before is None or before.secondary_delay_secs <= member.secondary_delay_secs, "a vote too late"
         was = {member.id for member in old.members if member.votes}
         votes = {member.id for member in new.members if member.votes}
         assert len(was ^ votes) <= 1, "two votes at once"
@@ -126,7 +127,7 @@ def given_of(draw: st.DrawFn) -> dict[str, Any]:
     if kind == "hidden":
         return {"hidden": True, "priority": 0, "secondary_delay_secs": draw(st.sampled_from([0, 60]))}
     if kind == "silent":
-        return {"votes": 0, "priority": 0}
+        return {"votes": 0, "priority": 0, "secondary_delay_secs": draw(st.sampled_from([0, 60]))}
     if kind == "unindexed":
         return {"build_indexes": False, "votes": 0, "priority": 0}
     if kind == "weighted":
@@ -134,6 +135,7 @@ def given_of(draw: st.DrawFn) -> dict[str, Any]:
             "priority": draw(st.sampled_from([0, 0.5, 1, 2])),
             "votes": 1,
             "tags": {"zone": draw(st.sampled_from("ab"))},
+            **draw(st.sampled_from([{}, {"secondary_delay_secs": 0}])),
         }
     return {}
 
@@ -292,6 +294,17 @@ def test_seven_votes_change_hands() -> None:
         "take the vote of db6:27017",
         "give db7:27017 its vote",
         "change db7:27017: priority 0 -> 1",
+    ]
+
+
+def test_a_late_member_is_in_time_before_it_votes() -> None:
+    live = set_of(Member(0, "db0:27017"), Member(1, "db1:27017", priority=0, votes=0, secondary_delay_secs=3600))
+    assert whats(live, wish(("db0:27017", {}), ("db1:27017", {"votes": 1}))) == ["give db1:27017 its vote"]
+    in_time = {"votes": 1, "priority": 1, "secondary_delay_secs": 0}
+    assert whats(live, wish(("db0:27017", {}), ("db1:27017", in_time))) == [
+        "change db1:27017: secondary_delay_secs 3600 -> 0",
+        "give db1:27017 its vote",
+        "change db1:27017: priority 0 -> 1",
     ]
 
 
