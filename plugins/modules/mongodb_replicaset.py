@@ -52,6 +52,7 @@ options:
         another key asks for that.
       - The names of C(horizons) are the same on all members, arbiters too, and so they are given for all of them; with C({}) on all they go.
         They change in one step, before or after others join and leave.
+      - One arbiter at most, as the server wants it since 5.3 (C(allowMultipleArbiters)); more that are in the set already may stay.
       - On every host the list must have the same order.
     type: list
     elements: raw

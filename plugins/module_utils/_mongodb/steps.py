@@ -119,6 +119,8 @@ def _vote(live: Live, targets: list[Member]) -> Step | None:
 
 def _add_arbiter(live: Live, targets: list[Member]) -> Step | None:
     room = live.config.voters < MAX_VOTERS and len(live.config.members) < MAX_MEMBERS
+    # The server takes no second one, even if the first shall leave.
+    room = room and live.config.arbiters < sum(target.arbiter_only for target in targets)
     for target in _new(live, targets) if room else ():
         if target.arbiter_only:
             config = live.config.with_member(_newcomer(live, target))

@@ -86,6 +86,7 @@ class Server:
         assert len(new.members) <= 50
         assert new.voters <= 7
         names = {member.name for member in new.members}
+        assert new.arbiters <= max(1, old.arbiters), "the server takes one arbiter"
         assert len({member.id for member in new.members}) == len(names) == len(new.members)
         assert len({tuple(member.horizons) for member in new.members}) == 1, "the server wants the same names"
         for member in new.members:
@@ -227,6 +228,7 @@ IMPOSSIBLE = (
     "needs priority 0, not",
     "needs votes 0",
     "an arbiter has to vote",
+    "arbiters are listed, and the server takes one",
     "leave in a run of its own",
 )
 
@@ -406,6 +408,21 @@ def test_a_member_without_data_begins_anew() -> None:
         make_plan(used, wanted)
 
 
+def test_an_arbiter_leaves_before_another_one_comes() -> None:
+    data = [Member(0, "db0:27017"), Member(1, "db1:27017")]
+    old = Member(2, "old:27017", arbiter_only=True, priority=0)
+    kept: list[Any] = [("db0:27017", {}), ("db1:27017", {})]
+    assert whats(set_of(*data, old), wish(*kept, ("new:27017", {"arbiter_only": True})))[1:] == [
+        "remove old:27017",
+        "add the arbiter new:27017",
+    ]
+    # Where more were allowed they stay so many.
+    more = set_of(*data, old, replace(old, id=3, host="older:27017"))
+    assert not whats(more, wish(*kept, ("old:27017", {}), ("older:27017", {})))
+    with pytest.raises(ScaleoutError, match="2 arbiters are listed"):
+        initial(wish(*kept, *((f"new{number}:27017", {"arbiter_only": True}) for number in range(2))))
+
+
 def test_what_others_remember_is_no_new_id() -> None:
     noted = sum(1 << number for number in range(254) if number != 207)
     live = set_of(Member(0, "db0:27017", tags={GIVEN_IDS: f"{noted:x}@1"}))
@@ -529,6 +546,10 @@ def test_a_full_set_with_one_electable_member_is_told() -> None:
         (
             wish(("db0:27017", {}), ("db1:27017", {}), ("db2:27017", {"arbiter_only": True, "votes": 0})),
             "db2:27017: an arbiter has to vote",
+        ),
+        (
+            wish(("db0:27017", {}), ("db2:27017", {"arbiter_only": True}), ("db3:27017", {"arbiter_only": True})),
+            "2 arbiters are listed, and the server takes one (unless all run with allowMultipleArbiters)",
         ),
         (
             replace(wish(("db0:27017", {}), ("db1:27017", {})), write_concern={"w": 3, "wtimeout": 0}),
