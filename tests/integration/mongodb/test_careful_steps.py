@@ -36,28 +36,29 @@ def times_asked(server: Mongod) -> int:
     return int(server.ask("serverStatus")["metrics"]["commands"]["replSetGetStatus"]["total"])
 
 
-def test_a_vote_is_not_taken_before_those_that_are_left_have_the_data(start: Start) -> None:
+def test_a_vote_is_not_taken_before_those_that_are_left_have_the_data(start: Start, traffic: TrafficOn) -> None:
     servers, _login = made(start, 3)
     primary = primary_of(servers)
     behind, leaves = (server for server in servers if server is not primary)
-    in_maintenance(behind, primary)
-    version = config_of(primary)["version"]
-    for wanted in ([primary, behind], [primary, behind, {"host": leaves.address, "votes": 0, "priority": 0}]):
-        refused = replica_set(primary, wanted, wait_timeout=3)
-        assert "2 of the voters that are left need the data first" in refused["msg"], refused
-        assert f"{behind.address} is RECOVERING" in refused["msg"]
-    assert all(member["votes"] for member in config_of(primary)["members"])
-    # Only the priority was taken, which costs no vote.
-    assert config_of(primary)["version"] == version + 1
+    with traffic(servers):
+        in_maintenance(behind, primary)
+        version = config_of(primary)["version"]
+        for wanted in ([primary, behind], [primary, behind, {"host": leaves.address, "votes": 0, "priority": 0}]):
+            refused = replica_set(primary, wanted, wait_timeout=3)
+            assert "2 of the voters that are left need the data first" in refused["msg"], refused
+            assert f"{behind.address} is RECOVERING" in refused["msg"]
+        assert all(member["votes"] for member in config_of(primary)["members"])
+        # Only the priority was taken, which costs no vote.
+        assert config_of(primary)["version"] == version + 1
 
-    before = times_asked(primary)
-    run = start_replica_set(primary, [primary, behind])
-    # Once for the health of all, then again and again while it waits.
-    wait_for(lambda: times_asked(primary) > before + 3)
-    assert run.poll() is None
-    assert len(config_of(primary)["members"]) == 3
-    behind.ask("replSetMaintenance", False)
-    assert done(result_of(run)) == [f"remove {leaves.address}"]
+        before = times_asked(primary)
+        run = start_replica_set(primary, [primary, behind])
+        # Once for the health of all, then again and again while it waits.
+        wait_for(lambda: times_asked(primary) > before + 3)
+        assert run.poll() is None
+        assert len(config_of(primary)["members"]) == 3
+        behind.ask("replSetMaintenance", False)
+        assert done(result_of(run)) == [f"remove {leaves.address}"]
 
 
 @LONG
