@@ -201,7 +201,7 @@ message:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import X509, Client, NoDriver
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import (
     PASSWORD_BEFORE_SPEC,
     run_module,
@@ -232,7 +232,7 @@ def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
         wanted,
         client,
         seed_of(params),
-        has_login=bool(params["login_user"]),
+        has_login=bool(params["login_user"]) or params["auth_mechanism"] == X509,
         check=module.check_mode,
         wait_timeout=params["wait_timeout"],
         max_lag=params["max_lag"],
