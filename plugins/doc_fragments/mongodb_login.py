@@ -22,7 +22,7 @@ options:
     default: 27017
   login_user:
     description:
-      - Who logs in, with SCRAM.
+      - Who logs in, with SCRAM; with O(auth_mechanism=MONGODB-X509) it is left out.
       - Leave it out where authentication is off, and to initiate a set that has no user yet.
       - Nobody ever logs in to an arbiter.
     type: str
@@ -64,6 +64,30 @@ options:
     description: Whether a certificate may be for another name, as it is for a name when it is asked over loopback.
     type: bool
     default: false
+  ssl_cert_reqs:
+    description:
+      - As in community.mongodb. With V(CERT_NONE) any certificate is taken, as with O(tls_allow_invalid_certificates).
+      - A server always shows one, so V(CERT_OPTIONAL) is the same as V(CERT_REQUIRED).
+    type: str
+    choices: [CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED]
+    default: CERT_REQUIRED
+    aliases: [tlsAllowInvalidCertificates]
+  ssl_keyfile:
+    description:
+      - As in community.mongodb with PyMongo 4, the client's certificate and key in one file. Counts only without
+        O(tls_certificate_key_file).
+    type: path
+  auth_mechanism:
+    description:
+      - How to log in. The driver and the server agree on one where it is left out.
+      - With V(MONGODB-X509) the user is the subject of the certificate in O(tls_certificate_key_file), and known to the
+        database C($external).
+    type: str
+    choices: [SCRAM-SHA-256, SCRAM-SHA-1, MONGODB-X509]
+notes:
+  - Some login options of community.mongodb are not here. C(connection_options), since how it connects (to each member
+    by itself) and how long it waits are its own. C(atlas_auth), since Atlas keeps its sets itself.
+    C(strict_compatibility), and the mechanisms GSSAPI and PLAIN.
 requirements:
   - PyMongo 3.11 or later (C(python3-pymongo) of Debian 12 and 13, and of Ubuntu 22.04 and later)
   - MongoDB 5.0 or later

@@ -52,6 +52,7 @@ options:
         another key asks for that.
       - The names of C(horizons) are the same on all members, arbiters too, and so they are given for all of them; with C({}) on all they go.
         They change in one step, before or after others join and leave.
+      - One arbiter at most, as the server wants it since 5.3 (C(allowMultipleArbiters)); more that are in the set already may stay.
       - On every host the list must have the same order.
     type: list
     elements: raw
@@ -200,7 +201,7 @@ message:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, NoDriver
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import X509, Client, NoDriver
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.module import (
     PASSWORD_BEFORE_SPEC,
     run_module,
@@ -231,7 +232,7 @@ def converged(module: AnsibleModule, client: Client | NoDriver) -> dict[str, Any
         wanted,
         client,
         seed_of(params),
-        has_login=bool(params["login_user"]),
+        has_login=bool(params["login_user"]) or params["auth_mechanism"] == X509,
         check=module.check_mode,
         wait_timeout=params["wait_timeout"],
         max_lag=params["max_lag"],

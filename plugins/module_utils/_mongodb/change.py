@@ -87,7 +87,7 @@ def _check_end(session: Session, steps: list[Step]) -> None:
 def _do(session: Session, step: Step, live: Live) -> bool | None:
     """Whether the step is done; None where nobody knows, and what is live then decides."""
     if step.joins:
-        _await_data(session, step.joins)
+        _await_data(session, step.joins, live)
     if step.copies and not _await_copies(session, step, live):
         return False
     try:
@@ -130,11 +130,11 @@ def _lack(state: dict[str, Any], bound: float) -> str:
     return "" if in_time else f"{state.get('stateStr', 'unknown')}{behind}"
 
 
-def _await_data(session: Session, name: str) -> None:
-    """Until a newcomer has the data and is nearly in time; one that is late on purpose may be later by that."""
-    delays = {member.name: member.given.get("secondary_delay_secs", 0) for member in session.wanted.members}
+def _await_data(session: Session, name: str, live: Live) -> None:
+    """Until a member has the data and is nearly in time; one that is late on purpose may be later by that."""
+    delay = next(member.secondary_delay_secs for member in live.config.members if member.name == name)
     while True:
-        lack = _lack(session.statuses().get(name, {}), session.max_lag + delays.get(name, 0))
+        lack = _lack(session.statuses().get(name, {}), session.max_lag + delay)
         if not lack:
             return
         if session.late():

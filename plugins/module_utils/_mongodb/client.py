@@ -37,6 +37,7 @@ UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
 INVALID_CONFIG = 93
 NOT_PRIMARY = 10107
+X509 = "MONGODB-X509"
 
 
 def load_driver(connects: bool) -> str | None:
@@ -66,6 +67,22 @@ class Login:
     tls: dict[str, Any] = field(default_factory=dict)
     # Tried where the other one is refused: it may be that nobody has changed it yet.
     password_before: str = field(default="", repr=False)
+    # How; empty where the driver and the server agree on one.
+    mechanism: str = ""
+
+    @property
+    def logs_in(self) -> bool:
+        return bool(self.user) or self.mechanism == X509
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those of the driver."""
+        mechanism = {"authMechanism": self.mechanism} if self.mechanism else {}
+        if self.mechanism == X509:
+            return {**mechanism, "authSource": "$external"}
+        if not self.user:
+            return {}
+        return {**mechanism, "username": self.user, "password": self.password, "authSource": self.database}
 
 
 class Client:
@@ -78,7 +95,7 @@ class Client:
     def command(self, address: str, name: str, value: Any = 1, login: bool = True, **more: Any) -> dict[str, Any]:
         """Run one command on the database admin, or the one named in `database`."""
         database = more.pop("database", "admin")
-        as_user = login and bool(self.login.user)
+        as_user = login and self.login.logs_in
         kept = (address, as_user) in self._open
         try:
             return self._run(address, database, self.login if as_user else None, name, value, **more)
@@ -107,7 +124,7 @@ class Client:
                 self._open[key] = self._connect(address, login)
             return dict(self._open[key][database].command(name, value, **more))
         except Exception as error:
-            known = self._translated(error, address, self.login.user)
+            known = self._translated(error, address, self.login.user or self.login.mechanism)
             # The driver remembers a failure, and would answer with it the next time.
             if isinstance(known, (UnreachableError, LoginRefusedError)) and key in self._open:
                 self._open.pop(key).close()
@@ -209,9 +226,7 @@ class Client:
 
         # The driver would try for the whole time; a refused connection or an unknown name is known at once.
         socket.create_connection(split_address(address), CONNECT_SECONDS).close()
-        user: dict[str, Any] = {}
-        if login:
-            user = {"username": login.user, "password": login.password, "authSource": login.database}
+        user = login.options if login else {}
         return pymongo.MongoClient(
             address,
             directConnection=True,

@@ -90,7 +90,7 @@ def _survivors(config: Config, wanted: Wanted, lost: frozenset[str]) -> Config:
             continue
         wish = {key: value for key, value in given.get(member.name, {}).items() if key not in FIXED}
         members.append(member if member.joining else replace(member, **wish))
-    check(tuple(members))
+    check(tuple(members), config.arbiters)
     return config.next(tuple(members))
 
 

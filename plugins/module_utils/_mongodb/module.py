@@ -14,6 +14,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import (
+    X509,
     Client,
     Login,
     NoDriver,
@@ -39,8 +40,18 @@ LOGIN_SPEC: dict[str, Any] = {
     },
     "tls_allow_invalid_certificates": {"type": "bool", "default": False},
     "tls_allow_invalid_hostnames": {"type": "bool", "default": False},
+    "ssl_cert_reqs": {
+        "type": "str",
+        "choices": ["CERT_NONE", "CERT_OPTIONAL", "CERT_REQUIRED"],
+        "default": "CERT_REQUIRED",
+        "aliases": ["tlsAllowInvalidCertificates"],
+    },
+    "ssl_keyfile": {"type": "path"},
+    "auth_mechanism": {"type": "str", "choices": ["SCRAM-SHA-256", "SCRAM-SHA-1", X509]},
 }
+# Of two for the same the later one counts.
 TLS_FILES = {
+    "ssl_keyfile": "tlsCertificateKeyFile",
     "tls_ca_file": "tlsCAFile",
     "tls_crl_file": "tlsCRLFile",
     "tls_certificate_key_file": "tlsCertificateKeyFile",
@@ -80,7 +91,8 @@ def login_of(params: dict[str, Any]) -> Login:
     if params["tls"]:
         tls = {
             "tls": True,
-            "tlsAllowInvalidCertificates": params["tls_allow_invalid_certificates"],
+            "tlsAllowInvalidCertificates": params["tls_allow_invalid_certificates"]
+            or params["ssl_cert_reqs"] == "CERT_NONE",
             "tlsAllowInvalidHostnames": params["tls_allow_invalid_hostnames"],
         }
         if params["tls_certificate_key_file_password"]:
@@ -90,12 +102,20 @@ def login_of(params: dict[str, Any]) -> Login:
                 if not os.path.isfile(params[option]):
                     raise ScaleoutError(f"there is no file {params[option]}", option, "name one of the task's host")
                 tls[name] = params[option]
+    mechanism = params["auth_mechanism"] or ""
+    if mechanism == X509 and "tlsCertificateKeyFile" not in tls:
+        raise ScaleoutError("it needs a certificate", "auth_mechanism", "give tls and tls_certificate_key_file")
+    if mechanism == X509 and params["login_user"]:
+        raise ScaleoutError(
+            "the certificate says who logs in", "auth_mechanism", "leave login_user and login_password out"
+        )
     return Login(
         params["login_user"] or "",
         params["login_password"] or "",
         params["login_database"],
         tls,
         params.get("login_password_before") or "",
+        mechanism,
     )
 
 

@@ -107,7 +107,9 @@ def _add(live: Live, targets: list[Member]) -> Step | None:
 
 def _vote(live: Live, targets: list[Member]) -> Step | None:
     for now, target in _pairs(live, targets):
-        if now.votes < target.votes and live.config.voters < MAX_VOTERS:
+        # One that is late on purpose, and shall be less so, is made that first: it would not be in time before.
+        delayed = now.secondary_delay_secs > target.secondary_delay_secs
+        if now.votes < target.votes and not delayed and live.config.voters < MAX_VOTERS:
             # What needs priority 0 comes with the vote: such a member had none before.
             new = _toward(target, 1, 0, now)
             config = live.config.with_member(new)
@@ -117,6 +119,8 @@ def _vote(live: Live, targets: list[Member]) -> Step | None:
 
 def _add_arbiter(live: Live, targets: list[Member]) -> Step | None:
     room = live.config.voters < MAX_VOTERS and len(live.config.members) < MAX_MEMBERS
+    # The server takes no second one, even if the first shall leave.
+    room = room and live.config.arbiters < sum(target.arbiter_only for target in targets)
     for target in _new(live, targets) if room else ():
         if target.arbiter_only:
             config = live.config.with_member(_newcomer(live, target))

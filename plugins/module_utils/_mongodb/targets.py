@@ -43,7 +43,7 @@ def targets_of(live: Live, wanted: Wanted) -> list[Member]:
         number = _new_id(live, used)
         used.add(number)
         targets.append(fresh(number, wish))
-    check(tuple(targets))
+    check(tuple(targets), live.config.arbiters)
     return targets
 
 
@@ -112,8 +112,8 @@ def fresh(number: int, wish: WantedMember) -> Member:
     return Member(**{"id": number, "host": wish.name, **defaults, **given})
 
 
-def check(members: tuple[Member, ...]) -> None:
-    """The server's rules for a configuration, told before anything is changed."""
+def check(members: tuple[Member, ...], arbiters: int = 0) -> None:
+    """The server's rules for a configuration, where so many arbiters are, told before anything is changed."""
     for member in members:
         _check_member(member)
     if len(members) > MAX_MEMBERS:
@@ -124,6 +124,13 @@ def check(members: tuple[Member, ...]) -> None:
             f"{voters} members would vote, {MAX_VOTERS} are possible",
             "members",
             "set votes and priority of the others to 0",
+        )
+    listed = sum(member.arbiter_only for member in members)
+    if listed > max(1, arbiters):
+        raise ScaleoutError(
+            f"{listed} arbiters are listed, and the server takes one (unless all run with allowMultipleArbiters)",
+            "members",
+            "list members with data instead; more arbiters that somebody added by hand may stay",
         )
     if not any(member.electable for member in members):
         raise ScaleoutError("none of them could become primary", "members", "give one votes 1 and a priority above 0")

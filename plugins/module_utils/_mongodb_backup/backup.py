@@ -42,11 +42,9 @@ def connect(host: str, port: int, login: Login) -> Any:
     """One connection, which waits as long as a flush takes."""
     import pymongo
 
-    user: dict[str, Any] = {}
-    if login.user:
-        user = {"username": login.user, "password": login.password, "authSource": login.database}
+    options = {**login.options, **login.tls}
     return pymongo.MongoClient(
-        host, port, directConnection=True, maxPoolSize=1, serverSelectionTimeoutMS=5000, **user, **login.tls
+        host, port, directConnection=True, maxPoolSize=1, serverSelectionTimeoutMS=5000, **options
     )
 
 

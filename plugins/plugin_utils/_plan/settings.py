@@ -120,6 +120,7 @@ MONGODB = Shape(
         "settings": Field(Table(Anything()), {}),
         "default_write_concern": Field(Table(Anything())),
         "cache_mb": Field(Number(256, 2**20)),
+        "preferred_zone": Field(LINE),
         "tls": Field(
             Shape(
                 {

@@ -205,8 +205,14 @@ def _serves(member: Mapping[str, Any]) -> bool:
 
 
 def _mongodb(inputs: Inputs, apps: Sequence[App], settings: dict[str, Any], problems: Problems) -> dict[str, Any]:
-    cache = settings.pop("cache_mb")
-    members = [_member(host, settings["port"], problems) for host in inputs.group("mongodb")]
+    cache, preferred = settings.pop("cache_mb"), settings.pop("preferred_zone")
+    members = [_member(host, settings["port"], preferred, problems) for host in inputs.group("mongodb")]
+    if preferred and not any(host.zone == preferred for host in inputs.group("mongodb")):
+        problems.add(
+            f"prefers the zone {preferred}, and no host of the group mongodb is in it",
+            "webapp_mongodb.preferred_zone",
+            "give the webapp_zone of one of them",
+        )
     plan = {
         **settings,
         "cache_mb": cache,
@@ -230,7 +236,7 @@ def _mongodb(inputs: Inputs, apps: Sequence[App], settings: dict[str, Any], prob
     return plan
 
 
-def _member(host: Host, port: int, problems: Problems) -> dict[str, Any]:
+def _member(host: Host, port: int, preferred: str | None, problems: Problems) -> dict[str, Any]:
     place = Place(f"host {host.name}", "mongodb_member")
     given = {} if host.mongodb_member is None else MEMBER.check(host.mongodb_member, place, problems)
     passive = (
@@ -247,7 +253,8 @@ def _member(host: Host, port: int, problems: Problems) -> dict[str, Any]:
     if host.zone is not None and not given.get("arbiter_only"):
         # Read preferences and write concerns can name zones by it.
         given = {**given, "tags": {"zone": host.zone, **given.get("tags", {})}}
-    return {"host": endpoint(host, port), "priority": 0 if passive else 1, **given}
+    priority = 2 if preferred and host.zone == preferred else 1
+    return {"host": endpoint(host, port), "priority": 0 if passive else priority, **given}
 
 
 def _check_tls(mongodb: Mapping[str, Any], problems: Problems) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.mongodb.changes import config_of, done, made, primary_of
+from tests.integration.mongodb.changes import TrafficOn, config_of, done, made, primary_of
 from tests.integration.mongodb.mongods import (
     Mongod,
     Start,
@@ -36,28 +36,55 @@ def times_asked(server: Mongod) -> int:
     return int(server.ask("serverStatus")["metrics"]["commands"]["replSetGetStatus"]["total"])
 
 
-def test_a_vote_is_not_taken_before_those_that_are_left_have_the_data(start: Start) -> None:
+def test_a_vote_is_not_taken_before_those_that_are_left_have_the_data(start: Start, traffic: TrafficOn) -> None:
     servers, _login = made(start, 3)
     primary = primary_of(servers)
     behind, leaves = (server for server in servers if server is not primary)
-    in_maintenance(behind, primary)
-    version = config_of(primary)["version"]
-    for wanted in ([primary, behind], [primary, behind, {"host": leaves.address, "votes": 0, "priority": 0}]):
-        refused = replica_set(primary, wanted, wait_timeout=3)
-        assert "2 of the voters that are left need the data first" in refused["msg"], refused
-        assert f"{behind.address} is RECOVERING" in refused["msg"]
-    assert all(member["votes"] for member in config_of(primary)["members"])
-    # Only the priority was taken, which costs no vote.
-    assert config_of(primary)["version"] == version + 1
+    with traffic(servers):
+        in_maintenance(behind, primary)
+        version = config_of(primary)["version"]
+        for wanted in ([primary, behind], [primary, behind, {"host": leaves.address, "votes": 0, "priority": 0}]):
+            refused = replica_set(primary, wanted, wait_timeout=3)
+            assert "2 of the voters that are left need the data first" in refused["msg"], refused
+            assert f"{behind.address} is RECOVERING" in refused["msg"]
+        assert all(member["votes"] for member in config_of(primary)["members"])
+        # Only the priority was taken, which costs no vote.
+        assert config_of(primary)["version"] == version + 1
 
-    before = times_asked(primary)
-    run = start_replica_set(primary, [primary, behind])
-    # Once for the health of all, then again and again while it waits.
-    wait_for(lambda: times_asked(primary) > before + 3)
-    assert run.poll() is None
-    assert len(config_of(primary)["members"]) == 3
-    behind.ask("replSetMaintenance", False)
-    assert done(result_of(run)) == [f"remove {leaves.address}"]
+        before = times_asked(primary)
+        run = start_replica_set(primary, [primary, behind])
+        # Once for the health of all, then again and again while it waits.
+        wait_for(lambda: times_asked(primary) > before + 3)
+        assert run.poll() is None
+        assert len(config_of(primary)["members"]) == 3
+        behind.ask("replSetMaintenance", False)
+        assert done(result_of(run)) == [f"remove {leaves.address}"]
+
+
+@LONG
+def test_a_member_that_is_late_on_purpose_gets_its_vote(start: Start, traffic: TrafficOn) -> None:
+    """Later than max_lag, and no more than its delay; or the delay goes first."""
+    servers, _login = made(start, 3)
+    primary = primary_of(servers)
+    late, other = (server for server in servers if server is not primary)
+    delayed = {"host": late.address, "votes": 0, "priority": 0, "secondary_delay_secs": 20}
+    done(replica_set(primary, [primary, other, delayed]))
+
+    def behind() -> bool:
+        members = primary.ask("replSetGetStatus")["members"]
+        written = {member["name"]: member["optimeDate"] for member in members}
+        return bool((written[primary.address] - written[late.address]).total_seconds() > 12)
+
+    with traffic(servers):
+        wait_for(behind)
+        votes = {"host": late.address, "votes": 1}
+        assert done(replica_set(primary, [primary, other, votes])) == [f"give {late.address} its vote"]
+        done(replica_set(primary, [primary, other, {**votes, "votes": 0}]))
+        wait_for(behind)
+        assert done(replica_set(primary, [primary, other, {**votes, "secondary_delay_secs": 0}])) == [
+            f"change {late.address}: secondary_delay_secs 20 -> 0",
+            f"give {late.address} its vote",
+        ]
 
 
 @pytest.mark.parametrize("also_primary", [False, pytest.param(True, marks=LONG)])

@@ -58,7 +58,7 @@ def names_of_this_machine() -> list[str]:
     return found
 
 
-def test_names_that_really_resolve(start: Start) -> None:
+def test_names_that_really_resolve(start: Start, traffic: TrafficOn) -> None:
     """The machine's own names: a process is known under each, whatever the configuration calls it."""
     names = names_of_this_machine()
     if not names:
@@ -66,27 +66,29 @@ def test_names_that_really_resolve(start: Start) -> None:
     servers = start(2, bind=",".join({socket.gethostbyname(name) for name in names}))
     done(replica_set(servers[0], servers))
     before = ids_of(config_of(servers[0]))
-    for name in names:
-        called = [f"{name}:{server.port}" for server in servers]
-        assert len(four_beats(servers[1], called)) == 2
-        config = config_of(servers[0])
-        assert ids_of(config) == dict(zip(called, before.values()))
-        # The same names as people write them, and through another way to the same process.
-        assert not done(replica_set(servers[0], [one.upper() for one in called], login_host=name))
-        short = name.partition(".")[0]
-        if short in names:
-            assert not done(replica_set(servers[0], [f"{short}:{server.port}" for server in servers]))
-    assert len(four_beats(servers[0], servers)) == 2
+    with traffic(servers):
+        for name in names:
+            called = [f"{name}:{server.port}" for server in servers]
+            assert len(four_beats(servers[1], called)) == 2
+            config = config_of(servers[0])
+            assert ids_of(config) == dict(zip(called, before.values()))
+            # The same names as people write them, and through another way to the same process.
+            assert not done(replica_set(servers[0], [one.upper() for one in called], login_host=name))
+            short = name.partition(".")[0]
+            if short in names:
+                assert not done(replica_set(servers[0], [f"{short}:{server.port}" for server in servers]))
+        assert len(four_beats(servers[0], servers)) == 2
     twice = replica_set(servers[0], [*servers, f"{names[0]}:{servers[0].port}"])
     assert f"{servers[0].address} is the same process" in twice["msg"]
 
 
 @LONG
-def test_from_names_of_loopback_to_real_ones(start: Start) -> None:
+def test_from_names_of_loopback_to_real_ones(start: Start, traffic: TrafficOn) -> None:
     """The server refuses both kinds in one configuration, so it cannot go one by one."""
     servers = start(1)
     done(replica_set(servers[0], [f"localhost:{servers[0].port}"]))
-    four_beats(servers[0], [f"{HOST}:{servers[0].port}"])
+    with traffic(servers):
+        four_beats(servers[0], [f"{HOST}:{servers[0].port}"])
 
 
 @WITH_AND_WITHOUT

@@ -131,7 +131,7 @@ def test_grow_one_vote_at_a_time(start: Start, traffic: TrafficOn) -> None:
     assert len({member["_id"] for member in members_of(servers[0]).values()}) == 5
 
 
-def test_a_primary_that_steps_down_meanwhile(start: Start) -> None:
+def test_a_primary_that_steps_down_meanwhile(start: Start, traffic: TrafficOn) -> None:
     servers = start(4)
     replica_set(servers[0], servers[:3])
     stop = threading.Event()
@@ -147,28 +147,31 @@ def test_a_primary_that_steps_down_meanwhile(start: Start) -> None:
                     server.ask("replSetStepDown", 3, secondaryCatchUpPeriodSecs=1, force=True)
 
     thread = threading.Thread(target=disturb)
-    thread.start()
-    try:
-        result = replica_set(servers[3], servers)
-    finally:
-        stop.set()
-        thread.join()
+    # Nobody hands over here: the others have to miss it first, as one that dies.
+    with traffic(servers[:3], elections=DIES):
+        thread.start()
+        try:
+            result = replica_set(servers[3], servers)
+        finally:
+            stop.set()
+            thread.join()
     assert len(stepped_down) == 2
     assert len(what(result)) == 3, result
     assert members_of(servers[3])[servers[3].address]["priority"] == 1
 
 
-def test_a_run_that_died_is_taken_up(start: Start) -> None:
+def test_a_run_that_died_is_taken_up(start: Start, traffic: TrafficOn) -> None:
     servers = start(2)
     replica_set(servers[0], servers[:1])
-    # Too little time to wait for the data.
-    died = replica_set(servers[0], servers, wait_timeout=0)
-    assert f"left to do: give {servers[1].address} its vote; change {servers[1].address}" in died["msg"]
-    assert members_of(servers[0])[servers[1].address]["votes"] == 0
-    assert what(replica_set(servers[1], servers)) == [
-        f"give {servers[1].address} its vote",
-        f"change {servers[1].address}: priority 0 -> 1",
-    ]
+    with traffic(servers[:1]):
+        # Too little time to wait for the data.
+        died = replica_set(servers[0], servers, wait_timeout=0)
+        assert f"left to do: give {servers[1].address} its vote; change {servers[1].address}" in died["msg"]
+        assert members_of(servers[0])[servers[1].address]["votes"] == 0
+        assert what(replica_set(servers[1], servers)) == [
+            f"give {servers[1].address} its vote",
+            f"change {servers[1].address}: priority 0 -> 1",
+        ]
     assert members_of(servers[0])[servers[1].address]["tags"] == {}
     assert not replica_set(servers[1], servers)["changed"]
 
@@ -188,27 +191,36 @@ def test_arbiter_from_nothing_with_authentication(start: Start, keyfile: Path) -
 
 
 @LONG
-def test_arbiter_from_nothing_and_later(start: Start) -> None:
+def test_arbiter_from_nothing_and_later(start: Start, traffic: TrafficOn) -> None:
     servers = start(4)
     psa = [servers[0], servers[1], {"host": servers[2].address, "arbiter_only": True}]
     assert what(replica_set(servers[2], psa)) == [f"initiate rs0 with 3 members through {servers[0].address}"]
     assert not replica_set(servers[2], psa)["changed"]
     assert servers[2].hello()["arbiterOnly"]
-    result = replica_set(servers[2], psa, default_write_concern={"w": "1"})
-    assert what(result) == ["set the default write concern w: 1, wtimeout: 0"]
-    assert not replica_set(servers[2], psa, default_write_concern={"w": 1.0})["changed"]
-    grown = what(replica_set(servers[3], [*psa, servers[3]]))
+    with traffic(servers[:2]):
+        result = replica_set(servers[2], psa, default_write_concern={"w": "1"})
+        assert what(result) == ["set the default write concern w: 1, wtimeout: 0"]
+        assert not replica_set(servers[2], psa, default_write_concern={"w": 1.0})["changed"]
+        grown = what(replica_set(servers[3], [*psa, servers[3]]))
     assert grown[0] == f"add {servers[3].address} without vote and priority"
 
 
-def test_default_write_concern_before_an_arbiter(start: Start) -> None:
-    servers = start(3)
+def test_arbiters_come_one_for_another(start: Start, traffic: TrafficOn) -> None:
+    """After the default write concern."""
+    servers = start(4)
     replica_set(servers[0], servers[:2])
-    result = replica_set(servers[0], [*servers[:2], {"host": servers[2].address, "arbiter_only": True}])
-    assert what(result) == [
-        "set the default write concern w: majority, wtimeout: 0",
-        f"add the arbiter {servers[2].address}",
-    ]
+    first, second = ({"host": server.address, "arbiter_only": True} for server in servers[2:])
+    with traffic(servers[:2]):
+        assert what(replica_set(servers[0], [*servers[:2], first])) == [
+            "set the default write concern w: majority, wtimeout: 0",
+            f"add the arbiter {first['host']}",
+        ]
+        both = replica_set(servers[0], [*servers[:2], first, second])
+        assert "2 arbiters are listed, and the server takes one" in both["msg"]
+        assert what(replica_set(servers[0], [*servers[:2], second])) == [
+            f"remove {first['host']}",
+            f"add the arbiter {second['host']}",
+        ]
 
 
 def test_change_members_and_settings(start: Start, traffic: TrafficOn) -> None:
@@ -232,7 +244,7 @@ def test_change_members_and_settings(start: Start, traffic: TrafficOn) -> None:
     assert not replica_set(servers[2], same, settings={"electionTimeoutMillis": 2000.0})["changed"]
 
 
-def test_horizons_come_and_go_on_all_members(start: Start) -> None:
+def test_horizons_come_and_go_on_all_members(start: Start, traffic: TrafficOn) -> None:
     servers = start(3)
     psa = [servers[0].address, servers[1].address, {"host": servers[2].address, "arbiter_only": True}]
     replica_set(servers[0], psa, default_write_concern=MAJORITY)
@@ -246,14 +258,15 @@ def test_horizons_come_and_go_on_all_members(start: Start) -> None:
     some = replica_set(servers[0], [*seen_from("outside")[:2], servers[2]])
     assert f"{servers[2].address} has no horizon outside, and others have" in some["msg"]
     assert servers[0].ask("replSetGetConfig")["config"] == before
-    for view in ("outside", "inside", ""):
-        (step,) = what(replica_set(servers[0], seen_from(view)))
-        assert step.startswith("set the horizons: ")
-        assert [member.get("horizons") for member in servers[0].ask("replSetGetConfig")["config"]["members"]] == [
-            {view: f"db{number}.example.org:27017"} if view else None for number in range(3)
-        ]
-        assert not replica_set(servers[1], seen_from(view))["changed"]
-        assert not replica_set(servers[1], servers)["changed"]
+    with traffic(servers[:2]):
+        for view in ("outside", "inside", ""):
+            (step,) = what(replica_set(servers[0], seen_from(view)))
+            assert step.startswith("set the horizons: ")
+            assert [member.get("horizons") for member in servers[0].ask("replSetGetConfig")["config"]["members"]] == [
+                {view: f"db{number}.example.org:27017"} if view else None for number in range(3)
+            ]
+            assert not replica_set(servers[1], seen_from(view))["changed"]
+            assert not replica_set(servers[1], servers)["changed"]
 
 
 def test_refusals_name_the_member(start: Start) -> None:
@@ -284,32 +297,34 @@ def test_refusals_name_the_member(start: Start) -> None:
     assert len(members_of(servers[0])) == 2
 
 
-def test_a_wiped_member_rejoins(start: Start) -> None:
+def test_a_wiped_member_rejoins(start: Start, traffic: TrafficOn) -> None:
     servers = start(3)
     replica_set(servers[0], servers)
     identity = identities(servers)
     wiped = servers[0]
-    wiped.stop()
-    assert f"{wiped.address} (Connection refused)" in replica_set(servers[1], servers)["msg"]
-    shutil.rmtree(wiped.folder / "data")
-    wiped.start()
-    assert not replica_set(wiped, servers)["changed"]
-    deadline = time.monotonic() + 30
-    while not wiped.hello().get("secondary") and not wiped.hello()["isWritablePrimary"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    with traffic(servers[1:], elections=DIES):
+        wiped.stop()
+        assert f"{wiped.address} (Connection refused)" in replica_set(servers[1], servers)["msg"]
+        shutil.rmtree(wiped.folder / "data")
+        wiped.start()
+        assert not replica_set(wiped, servers)["changed"]
+        deadline = time.monotonic() + 30
+        while not wiped.hello().get("secondary") and not wiped.hello()["isWritablePrimary"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
     assert identities(servers) == identity
 
 
 @LONG
-def test_swap_two_of_three(start: Start) -> None:
+def test_swap_two_of_three(start: Start, traffic: TrafficOn) -> None:
     servers = start(5)
     replica_set(servers[0], servers[:3])
     primary = next(server for server in servers[:3] if server.hello()["isWritablePrimary"])
     kept = next(server for server in servers[:3] if server is not primary)
     wanted = [kept, *servers[3:]]
     foretold = what(replica_set(kept, wanted, check=True))
-    result = replica_set(kept, wanted)
+    with traffic(servers[:3]):
+        result = replica_set(kept, wanted)
     assert what(result) == foretold
     assert foretold[-2:] == [f"step down {primary.address}", f"remove {primary.address}"]
     config = members_of(kept)
@@ -322,19 +337,20 @@ def test_swap_two_of_three(start: Start) -> None:
 
 
 @LONG
-def test_the_primary_leaves_office(start: Start) -> None:
+def test_the_primary_leaves_office(start: Start, traffic: TrafficOn) -> None:
     servers = start(3)
     replica_set(servers[0], servers)
     primary = next(server for server in servers if server.hello()["isWritablePrimary"])
     others = [server for server in servers if server is not primary]
     members: list[Any] = [*others, {"host": primary.address, "priority": 0}]
-    assert what(replica_set(primary, members)) == [
-        f"step down {primary.address}",
-        f"change {primary.address}: priority 1 -> 0",
-    ]
-    # It asks itself, while it is still a member, to be none any more.
-    assert what(replica_set(others[0], others)) == [f"remove {primary.address}"]
-    assert what(replica_set(others[0], servers))[0] == f"add {primary.address} without vote and priority"
+    with traffic(others):
+        assert what(replica_set(primary, members)) == [
+            f"step down {primary.address}",
+            f"change {primary.address}: priority 1 -> 0",
+        ]
+        # It asks itself, while it is still a member, to be none any more.
+        assert what(replica_set(others[0], others)) == [f"remove {primary.address}"]
+        assert what(replica_set(others[0], servers))[0] == f"add {primary.address} without vote and priority"
     assert members_of(others[0])[primary.address]["_id"] > 2
 
 

@@ -30,6 +30,15 @@ def certificates(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def client_certificate(folder: Path) -> str:
+    """Of somebody, with its key; by the same authority."""
+    new = ("req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "2", "-subj", "/CN=operator")
+    openssl(folder, *new, "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "operator.key", "-out", "operator.pem")
+    both = folder / "both.pem"
+    both.write_text((folder / "operator.key").read_text() + (folder / "operator.pem").read_text())
+    return str(both)
+
+
 def test_tls(start: Start, keyfile: Path, certificates: Path) -> None:
     servers = start(2, keyfile=keyfile, tls=certificates)
     tls: dict[str, Any] = {"tls": True, "tls_ca_file": str(certificates / "ca.pem")}
@@ -47,6 +56,26 @@ def test_tls(start: Start, keyfile: Path, certificates: Path) -> None:
     assert not replica_set(servers[0], servers, **aliases)["changed"]
     removed = replica_set(servers[0], [servers[0]], **from_afar)
     assert [step["what"] for step in removed["steps"]][-1] == f"remove {servers[1].address}"
+
+
+@LONG
+def test_a_task_that_was_written_for_community_mongodb(start: Start, keyfile: Path, certificates: Path) -> None:
+    """Its login is a certificate's, and it takes the server's unseen."""
+    servers = start(1, keyfile=keyfile, tls=certificates)
+    unseen: dict[str, Any] = {"ssl": True, "ssl_cert_reqs": "CERT_NONE"}
+    assert replica_set(servers[0], servers, **unseen)["changed"]
+    by_password = {**unseen, **ADMIN, "auth_mechanism": "SCRAM-SHA-256"}
+    assert users(servers[0], [ADMIN_USER], first_user=True, **by_password)["changed"]
+    by_certificate = {**unseen, "ssl_keyfile": client_certificate(certificates), "auth_mechanism": "MONGODB-X509"}
+    stranger = replica_set(servers[0], servers, **by_certificate)
+    assert 'Could not find user "CN=operator"' in stranger["msg"]
+    admin = {"username": "admin", "password": ADMIN["login_password"]}
+    with servers[0].client(tls=True, tlsAllowInvalidCertificates=True, **admin) as client:
+        client["$external"].command("createUser", "CN=operator", roles=[{"role": "clusterAdmin", "db": "admin"}])
+    assert replica_set(servers[0], servers, settings={"heartbeatTimeoutSecs": 12}, **by_certificate)["changed"]
+    assert not replica_set(servers[0], servers, **by_password)["changed"]
+    assert "the certificate says who logs in" in replica_set(servers[0], servers, **{**by_certificate, **ADMIN})["msg"]
+    assert "needs a certificate" in replica_set(servers[0], servers, auth_mechanism="MONGODB-X509")["msg"]
 
 
 @pytest.mark.parametrize(

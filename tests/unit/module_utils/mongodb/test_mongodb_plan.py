@@ -86,6 +86,7 @@ class Server:
         assert len(new.members) <= 50
         assert new.voters <= 7
         names = {member.name for member in new.members}
+        assert new.arbiters <= max(1, old.arbiters), "the server takes one arbiter"
         assert len({member.id for member in new.members}) == len(names) == len(new.members)
         assert len({tuple(member.horizons) for member in new.members}) == 1, "the server wants the same names"
         for member in new.members:
@@ -98,6 +99,7 @@ class Server:
             assert before is None or before.build_indexes == member.build_indexes
             if member.votes and not (before and before.votes):
                 assert member.arbiter_only or member.name in self.synced, "a vote without the data"
+                assert before is None or before.secondary_delay_secs <= member.secondary_delay_secs, "a vote too late"
         was = {member.id for member in old.members if member.votes}
         votes = {member.id for member in new.members if member.votes}
         assert len(was ^ votes) <= 1, "two votes at once"
@@ -126,7 +128,7 @@ def given_of(draw: st.DrawFn) -> dict[str, Any]:
     if kind == "hidden":
         return {"hidden": True, "priority": 0, "secondary_delay_secs": draw(st.sampled_from([0, 60]))}
     if kind == "silent":
-        return {"votes": 0, "priority": 0}
+        return {"votes": 0, "priority": 0, "secondary_delay_secs": draw(st.sampled_from([0, 60]))}
     if kind == "unindexed":
         return {"build_indexes": False, "votes": 0, "priority": 0}
     if kind == "weighted":
@@ -134,6 +136,7 @@ def given_of(draw: st.DrawFn) -> dict[str, Any]:
             "priority": draw(st.sampled_from([0, 0.5, 1, 2])),
             "votes": 1,
             "tags": {"zone": draw(st.sampled_from("ab"))},
+            **draw(st.sampled_from([{}, {"secondary_delay_secs": 0}])),
         }
     return {}
 
@@ -225,6 +228,7 @@ IMPOSSIBLE = (
     "needs priority 0, not",
     "needs votes 0",
     "an arbiter has to vote",
+    "arbiters are listed, and the server takes one",
     "leave in a run of its own",
 )
 
@@ -292,6 +296,17 @@ def test_seven_votes_change_hands() -> None:
         "take the vote of db6:27017",
         "give db7:27017 its vote",
         "change db7:27017: priority 0 -> 1",
+    ]
+
+
+def test_a_late_member_is_in_time_before_it_votes() -> None:
+    live = set_of(Member(0, "db0:27017"), Member(1, "db1:27017", priority=0, votes=0, secondary_delay_secs=3600))
+    assert whats(live, wish(("db0:27017", {}), ("db1:27017", {"votes": 1}))) == ["give db1:27017 its vote"]
+    in_time = {"votes": 1, "priority": 1, "secondary_delay_secs": 0}
+    assert whats(live, wish(("db0:27017", {}), ("db1:27017", in_time))) == [
+        "change db1:27017: secondary_delay_secs 3600 -> 0",
+        "give db1:27017 its vote",
+        "change db1:27017: priority 0 -> 1",
     ]
 
 
@@ -391,6 +406,21 @@ def test_a_member_without_data_begins_anew() -> None:
     used = replace(set_of(Member(0, "db0:27017"), Member(1, "db1:27017")), states={"db2:27017": "removed"})
     with pytest.raises(ScaleoutError, match="db2:27017: arbiter_only is for a member without data"):
         make_plan(used, wanted)
+
+
+def test_an_arbiter_leaves_before_another_one_comes() -> None:
+    data = [Member(0, "db0:27017"), Member(1, "db1:27017")]
+    old = Member(2, "old:27017", arbiter_only=True, priority=0)
+    kept: list[Any] = [("db0:27017", {}), ("db1:27017", {})]
+    assert whats(set_of(*data, old), wish(*kept, ("new:27017", {"arbiter_only": True})))[1:] == [
+        "remove old:27017",
+        "add the arbiter new:27017",
+    ]
+    # Where more were allowed they stay so many.
+    more = set_of(*data, old, replace(old, id=3, host="older:27017"))
+    assert not whats(more, wish(*kept, ("old:27017", {}), ("older:27017", {})))
+    with pytest.raises(ScaleoutError, match="2 arbiters are listed"):
+        initial(wish(*kept, *((f"new{number}:27017", {"arbiter_only": True}) for number in range(2))))
 
 
 def test_what_others_remember_is_no_new_id() -> None:
@@ -516,6 +546,10 @@ def test_a_full_set_with_one_electable_member_is_told() -> None:
         (
             wish(("db0:27017", {}), ("db1:27017", {}), ("db2:27017", {"arbiter_only": True, "votes": 0})),
             "db2:27017: an arbiter has to vote",
+        ),
+        (
+            wish(("db0:27017", {}), ("db2:27017", {"arbiter_only": True}), ("db3:27017", {"arbiter_only": True})),
+            "2 arbiters are listed, and the server takes one (unless all run with allowMultipleArbiters)",
         ),
         (
             replace(wish(("db0:27017", {}), ("db1:27017", {})), write_concern={"w": 3, "wtimeout": 0}),

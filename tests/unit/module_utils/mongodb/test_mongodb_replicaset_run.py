@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -102,9 +102,15 @@ def members(count: int) -> dict[str, Any]:
 
 
 def run(
-    fake: Fake, count: int = 3, has_login: bool = False, check: bool = False, settings: dict[str, Any] | None = None
+    fake: Fake,
+    count: int = 3,
+    has_login: bool = False,
+    check: bool = False,
+    settings: dict[str, Any] | None = None,
+    given: dict[str, dict[str, Any]] | None = None,
 ) -> list[str]:
-    wanted = Wanted("rs0", tuple(WantedMember(name) for name in NAMES[:count]), settings or {})
+    listed = tuple(WantedMember(name, (given or {}).get(name, {})) for name in NAMES[:count])
+    wanted = Wanted("rs0", listed, settings or {})
     session = Session(wanted, fake, "127.0.0.1:27017", has_login, check, clock=fake.clock, sleep=fake.sleep)
     return [step.what for step in converge(session).steps]
 
@@ -221,6 +227,25 @@ def test_no_vote_is_taken_while_those_that_are_left_lack_the_data(lack: dict[str
     fake.status["db1:27017"] = lack
     fake.mishaps["replSetGetStatus"] = [lambda: None] * 4 + [fake.status.clear]
     assert run(fake, 2) == ["remove db2:27017"]
+
+
+def test_a_member_that_is_late_on_purpose_gets_its_vote() -> None:
+    delayed = members(2)
+    delayed["members"][1].update(votes=0, priority=0, secondaryDelaySecs=3600)
+    fake = Fake(delayed)
+    fake.status["db1:27017"] = {"optimeDate": NOW - timedelta(hours=1)}
+    assert run(fake, 2, given={"db1:27017": {"votes": 1}}) == ["give db1:27017 its vote"]
+    assert fake.time == 0
+
+    fake = Fake(delayed)
+    fake.status["db1:27017"] = {"optimeDate": NOW - timedelta(hours=1)}
+    # Once it is not to be late any more it catches up.
+    fake.mishaps["replSetGetStatus"] = [lambda: None] * 3 + [fake.status.clear]
+    assert run(fake, 2, given={"db1:27017": {"votes": 1, "secondary_delay_secs": 0}}) == [
+        "change db1:27017: secondary_delay_secs 3600 -> 0",
+        "give db1:27017 its vote",
+    ]
+    assert 0 < fake.time < 5
 
 
 def test_a_keeper_that_dies_meanwhile_is_named() -> None:
