@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer, keep
+from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer, keep, lose_answers
 from tests.integration.mongodb.mongods import Mongod, mongod_program
 from tests.support.ports import free_port
 
@@ -47,6 +47,10 @@ def test_an_outcome_is_recorded_and_read_on_any_host(hosts_of_any: list[Node], t
     assert run["tail"].splitlines() == [*(f"line {at} x y" for at in range(12, 31)), "nobody"]
     assert f"{FIRE}  finished, on app0, exit code 3" in nodes[1].run("history", str(second))[1]
     assert not list(nodes[0].state.iterdir())
+
+
+def test_a_lost_answer_hides_no_outcome(hosts_of_any: list[Node], tmp_path: Path) -> None:
+    lose_answers(hosts_of_any[0].url, f"test/{tmp_path.name}", FIRE)
 
 
 def test_an_overrunning_job_is_killed_with_all_that_it_started(nodes: list[Node], tmp_path: Path) -> None:
