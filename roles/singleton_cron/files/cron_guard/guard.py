@@ -14,6 +14,7 @@ change for as long as the one who looks counts by itself, while the store answer
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
@@ -320,7 +321,6 @@ class Guard:
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
         with lease:
             outcome = process.watch(self.settings.time_limit, lease.stop)
-        self.busy = False
         result = {
             "seconds": outcome.seconds,
             "exit_code": outcome.exit_code,
@@ -329,7 +329,10 @@ class Guard:
             "started": started,
             "why": outcome.stopped,
         }
-        attempt.note_end(result)
+        # A full disk does not keep the store from hearing of it.
+        with contextlib.suppress(OSError):
+            attempt.note_end(result)
+        self.busy = False
         if outcome.stopped:
             say(f"{record.fire} was stopped: {outcome.stopped}")
         elif outcome.timed_out:

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, The scaleout.webapp builders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of a fire whose job ends otherwise than by itself. The store is a dictionary, the jobs are processes."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cron_guard.fires import show
+from cron_guard.guard import Guard, Settings
+from cron_guard.process import Attempt
+from cron_guard.records import UNSETTLED, Record, Store
+
+FIRE = show(datetime.now(timezone.utc))
+
+
+class Memory(Store):
+    """Remembers as long as the test."""
+
+    def __init__(self, *records: Record) -> None:
+        self.kept = {record.fire: record for record in records}
+
+    def check(self) -> float:
+        return time.time()
+
+    def create(self, record: Record) -> bool:
+        return self.kept.setdefault(record.fire, record) == record
+
+    def swap(self, record: Record) -> bool:
+        if self.kept[record.fire].revision == record.revision - 1:
+            self.kept[record.fire] = record
+        return self.kept[record.fire] == record
+
+    def get(self, job: str, fire: str) -> Record | None:
+        return self.kept.get(fire)
+
+    def unsettled(self, job: str, before: str) -> list[Record]:
+        return [record for fire, record in sorted(self.kept.items()) if fire < before and record.state in UNSETTLED]
+
+    def forget(self, job: str, before: str) -> None:
+        pass
+
+
+def guard_of(folder: Path, store: Store, command: str, **more: Any) -> Guard:
+    usual = {"store_failure": "skip", "store_wait": 10, "lease_seconds": 1, "user": getpass.getuser(), "store": ""}
+    given = {"set": "test", "id": "job", "node": "app", "schedule": {}, "state_path": str(folder / "state")}
+    return Guard(Settings(command=command, **{**usual, **given, **more}), store)
+
+
+def test_a_full_disk_hides_no_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Attempt, "note_end", full)
+    store = Memory()
+    assert guard_of(tmp_path, store, "exit 3").fire(FIRE) == 3
+    assert (store.kept[FIRE].state, store.kept[FIRE].exit_code) == ("finished", 3)
