@@ -43,7 +43,10 @@ from cron_guard.records import (
 
 # Beyond the bound of clocks: what asking the store takes, and what it says in whole seconds.
 SLACK = 1.0
-FENCED = 0.6
+# Of a lease without an answer of the store, after which a job has to end, and what it may take for that: the rest is for
+# what is slow, before another host starts it.
+FENCED, ENDED = 0.6, 0.3
+GRACE = 10.0
 EXIT_CLOCK, EXIT_STORE, EXIT_SETTINGS, EXIT_STOPPED = 75, 69, 78, 143
 T = TypeVar("T")
 
@@ -102,6 +105,7 @@ class Guard:
         self.busy = False
         self.answered_since = time.monotonic()
         self.poll = settings.lease_seconds / 20
+        self.grace = min(GRACE, ENDED * settings.lease_seconds) if settings.retry else GRACE
         self.folder = Path(settings.state_path)
 
     def patiently(self, ask: Callable[[], T], seconds: float | None = None) -> T:
@@ -320,7 +324,7 @@ class Guard:
         started = fires.clock()
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
         with lease:
-            outcome = process.watch(self.settings.time_limit, lease.stop)
+            outcome = process.watch(self.settings.time_limit, lease.stop, self.grace)
         result = {
             "seconds": outcome.seconds,
             "exit_code": outcome.exit_code,
@@ -367,7 +371,7 @@ class Guard:
         problem = process.wait_for_start()
         if problem:
             say(problem)
-        outcome: Outcome = process.watch(self.settings.time_limit, self.why_stop)
+        outcome: Outcome = process.watch(self.settings.time_limit, self.why_stop, self.grace)
         self.busy = False
         attempt.forget()
         return outcome.shown

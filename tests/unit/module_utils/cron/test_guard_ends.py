@@ -15,9 +15,10 @@ import pytest
 from cron_guard.fires import show
 from cron_guard.guard import Guard, Settings
 from cron_guard.process import Attempt
-from cron_guard.records import UNSETTLED, Record, Store
+from cron_guard.records import UNSETTLED, Record, Store, StoreDown
 
 FIRE = show(datetime.now(timezone.utc))
+LEASE = 4
 
 
 class Memory(Store):
@@ -61,3 +62,18 @@ def test_a_full_disk_hides_no_outcome(tmp_path: Path, monkeypatch: pytest.Monkey
     store = Memory()
     assert guard_of(tmp_path, store, "exit 3").fire(FIRE) == 3
     assert (store.kept[FIRE].state, store.kept[FIRE].exit_code) == ("finished", 3)
+
+
+def test_a_job_that_does_not_listen_is_dead_before_its_lease_is_over(tmp_path: Path) -> None:
+    """The store is silent from its start on, and another host starts it after a lease."""
+    store = Memory()
+    begun, alive = tmp_path / "begun", tmp_path / "alive"
+
+    def silent(_record: Record) -> bool:
+        raise StoreDown("silent")
+
+    command = f"trap '' TERM; touch {begun}; while :; do sleep 0.05; touch {alive}; done"
+    guard = guard_of(tmp_path, store, command, retry=True, lease_seconds=LEASE, store_wait=0)
+    store.swap = silent  # type: ignore[method-assign]
+    guard.fire(FIRE)
+    assert 0 < alive.stat().st_mtime - begun.stat().st_mtime < LEASE
