@@ -136,6 +136,16 @@ def test_asked_to_stop_it_ends_the_job_and_says_so(nodes: list[Node], tmp_path: 
     assert (run["state"], run["why"]) == ("finished", "this host was told to")
 
 
+def test_a_host_without_the_user_leaves_it_to_the_others(nodes: list[Node], tmp_path: Path) -> None:
+    first = nodes[0].settings(tmp_path.name, "true", user="nosuchuser")
+    second = nodes[1].settings(tmp_path.name, "true")
+    code, said = nodes[0].run("run", str(first), "--fire", FIRE)
+    assert (code, said) == (71, "cron-guard: the job cannot be started here: this host has no user nosuchuser\n")
+    assert nodes[1].run("run", str(second), "--fire", FIRE)[0] == 0
+    [run] = nodes[1].history(second)
+    assert (run["state"], run["node"]) == ("finished", "app1")
+
+
 def test_no_secret_is_in_an_argument_or_shown(nodes: list[Node], tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     settings = nodes[0].settings(tmp_path.name, f"echo x > {marks}; sleep 2", env={"TOKEN": "opaque-token"})

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import random
 import threading
 import time
@@ -43,11 +44,10 @@ from cron_guard.records import (
 
 # Beyond the bound of clocks: what asking the store takes, and what it says in whole seconds.
 SLACK = 1.0
-# Of a lease without an answer of the store, after which a job has to end, and what it may take for that: the rest is for
-# what is slow, before another host starts it.
+# Of a lease: after so much without an answer a job has to end, and it has so much time for that. The rest is a reserve.
 FENCED, ENDED = 0.6, 0.3
 GRACE = 10.0
-EXIT_CLOCK, EXIT_STORE, EXIT_SETTINGS, EXIT_STOPPED = 75, 69, 78, 143
+EXIT_CLOCK, EXIT_STORE, EXIT_SETTINGS, EXIT_START, EXIT_STOPPED = 75, 69, 78, 71, 143
 T = TypeVar("T")
 
 
@@ -83,6 +83,10 @@ class StoreGone(Exception):
 
 class WrongClock(Exception):
     """This host's clock cannot be trusted."""
+
+
+class CannotStart(Exception):
+    """This host cannot start the job. Others may."""
 
 
 def say(text: str) -> None:
@@ -160,6 +164,12 @@ class Guard:
         if now - at > timedelta(days=self.settings.history_days):
             raise WrongClock(f"nobody remembers {fire} any more")
 
+    def see_user(self) -> None:
+        try:
+            pwd.getpwnam(self.settings.user)
+        except KeyError:
+            raise CannotStart(f"this host has no user {self.settings.user}") from None
+
     def recover(self) -> None:
         """Say of what dead guards of this host left whether it was started."""
         for left in remains(self.folder, self.settings.job):
@@ -212,6 +222,7 @@ class Guard:
         """The exit code of the job if it was started here, else 0."""
         try:
             self.see_clock(fire)
+            self.see_user()
             self.recover()
             why = self.blocked(fire)
             return self.attend(fire, skip=why)
@@ -318,8 +329,12 @@ class Guard:
             # Others may have started it meanwhile.
             return None
         attempt = self.unstarted.pop(record.token)
-        self.busy = True
-        process = Process(self.settings.command, self.settings.user, self.settings.env, attempt)
+        try:
+            process = self._process(attempt)
+        except CannotStart as error:
+            self._swap(record, state=FREE, why=f"{record.node} could not start it: {error}")
+            attempt.forget()
+            raise
         problem = process.wait_for_start()
         started = fires.clock()
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
@@ -346,6 +361,14 @@ class Guard:
         attempt.forget()
         return code
 
+    def _process(self, attempt: Attempt) -> Process:
+        self.busy = True
+        try:
+            return Process(self.settings.command, self.settings.user, self.settings.env, attempt)
+        except (OSError, KeyError) as error:
+            self.busy = False
+            raise CannotStart(repr(error)) from None
+
     def _finish(self, lease: Lease, result: Mapping[str, Any]) -> None:
         last: Record | None = lease.record
         while last and last.token == lease.record.token:
@@ -366,8 +389,7 @@ class Guard:
         record = self._record(fire, TAKEN)
         self._prepare(record)
         attempt = self.unstarted.pop(record.token)
-        self.busy = True
-        process = Process(self.settings.command, self.settings.user, self.settings.env, attempt)
+        process = self._process(attempt)
         problem = process.wait_for_start()
         if problem:
             say(problem)

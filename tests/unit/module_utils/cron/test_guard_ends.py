@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from cron_guard.fires import show
-from cron_guard.guard import Guard, Settings
+from cron_guard.guard import CannotStart, Guard, Settings
 from cron_guard.process import Attempt
 from cron_guard.records import UNSETTLED, Record, Store, StoreDown
 
@@ -77,3 +78,18 @@ def test_a_job_that_does_not_listen_is_dead_before_its_lease_is_over(tmp_path: P
     store.swap = silent  # type: ignore[method-assign]
     guard.fire(FIRE)
     assert 0 < alive.stat().st_mtime - begun.stat().st_mtime < LEASE
+
+
+def test_a_host_that_can_make_no_process_gives_the_fire_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    store = Memory()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fork", full)
+        with pytest.raises(CannotStart, match="temporarily unavailable"):
+            guard_of(tmp_path, store, "exit 3").fire(FIRE)
+    assert store.kept[FIRE].state == "free"
+    assert not list((tmp_path / "state").iterdir())
+    assert guard_of(tmp_path, store, "exit 3", node="app2").fire(FIRE) == 3
+    assert (store.kept[FIRE].state, store.kept[FIRE].attempt) == ("finished", 1)
