@@ -136,6 +136,29 @@ def test_asked_to_stop_it_ends_the_job_and_says_so(nodes: list[Node], tmp_path: 
     assert (run["state"], run["why"]) == ("finished", "this host was told to")
 
 
+def test_a_job_to_be_started_again_is_so_after_its_host_was_told_to_stop(nodes: list[Node], tmp_path: Path) -> None:
+    """By a host that waits for its end, or by the next guard of this one."""
+    for watched in (False, True):
+        job, marks = f"{tmp_path.name}{watched}", tmp_path / f"marks{watched}"
+        command = f"[ -e {marks} ] || {{ echo x > {marks}; sleep 300; }}"
+        first, second, _third = (node.settings(job, command, retry=True) for node in nodes)
+        process = nodes[0].start("run", str(first), "--fire", FIRE)
+        wait_for(marks, "x")
+        watching = nodes[1].start("run", str(second), "--fire", FIRE) if watched else None
+        process.terminate()
+        process.communicate(timeout=30)
+        assert process.returncode == 128 + 15
+        if watching:
+            assert "is started here" in watching.communicate(timeout=60)[0]
+        else:
+            [run] = nodes[0].history(first)
+            assert (run["state"], run["why"]) == ("lost", "stopped on app0: this host was told to")
+            assert nodes[0].run("run", str(first), "--fire", NEXT)[0] == 0
+            assert not list(nodes[0].state.iterdir())
+        run = nodes[0].history(first)[0]
+        assert (run["state"], run["attempt"], run["node"]) == ("finished", 2, "app1" if watched else "app0")
+
+
 def test_a_host_without_the_user_leaves_it_to_the_others(nodes: list[Node], tmp_path: Path) -> None:
     first = nodes[0].settings(tmp_path.name, "true", user="nosuchuser")
     second = nodes[1].settings(tmp_path.name, "true")

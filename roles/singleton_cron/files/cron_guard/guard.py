@@ -171,25 +171,28 @@ class Guard:
             raise CannotStart(f"this host has no user {self.settings.user}") from None
 
     def recover(self) -> None:
-        """Say of what dead guards of this host left whether it was started."""
+        """Say of what dead guards of this host left whether it was started, and see that it is where it has to be."""
         for left in remains(self.folder, self.settings.job):
             record = self.known(left.attempt.fire)
+            state = ""
             if record and record.token == left.attempt.token and record.state in (*OPEN, LOST):
-                self._settle(record, left.begun, left.outcome)
-                if left.begun is False:
-                    left.attempt.forget()
-                    self.attend(record.fire)
-                    continue
+                state = self._settle(record, left.begun, left.outcome)
             left.attempt.forget()
+            if state == FREE or (state == LOST and self.settings.retry):
+                self.attend(left.attempt.fire)
 
-    def _settle(self, record: Record, begun: bool | None, outcome: Mapping[str, Any] | None) -> None:
+    def _settle(self, record: Record, begun: bool | None, outcome: Mapping[str, Any] | None) -> str:
+        """What becomes of it."""
         if outcome:
-            self._swap(record, state=FINISHED, **outcome)
-        elif begun is False:
+            self._swap(record, **outcome)
+            return str(outcome["state"])
+        if begun is False:
             say(f"{record.fire} was taken by {record.node}, which died before it started it")
             self._swap(record, state=FREE, why=f"{record.node} died before it started the job")
-        elif record.state != LOST:
+            return FREE
+        if record.state != LOST:
             self._give_up(record)
+        return LOST
 
     def blocked(self, fire: str) -> str:
         """Whether an earlier fire still runs in its own time; one that is late is waited for, a dead one given up."""
@@ -299,12 +302,13 @@ class Guard:
     def _take(self, found: Record) -> int | None:
         """The job's exit code, or nothing if somebody else has taken it."""
         died = found.state != FREE and found.token not in self.unstarted
+        why = found.why if found.state == LOST else f"{found.node} died half-way"
         record = replace(
             self._record(found.fire, TAKEN),
             revision=found.revision + 1,
             attempt=found.attempt + (1 if died else 0),
             late=True,
-            why=f"{found.node} died half-way" if died else "",
+            why=why if died else "",
         )
         self._prepare(record)
         taken = time.monotonic()
@@ -340,13 +344,16 @@ class Guard:
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
         with lease:
             outcome = process.watch(self.settings.time_limit, lease.stop, self.grace)
+        # By this host, another one, or the next guard here, which finds the attempt on the disk.
+        again = self.settings.retry and bool(outcome.stopped)
         result = {
+            "state": LOST if again else FINISHED,
             "seconds": outcome.seconds,
             "exit_code": outcome.exit_code,
             "timed_out": outcome.timed_out,
             "tail": problem or outcome.tail,
             "started": started,
-            "why": outcome.stopped,
+            "why": f"stopped on {record.node}: {outcome.stopped}" if again else outcome.stopped,
         }
         # A full disk does not keep the store from hearing of it.
         with contextlib.suppress(OSError):
@@ -358,8 +365,11 @@ class Guard:
             say(f"{record.fire} was stopped after {self.settings.time_limit:g} s")
         code = self.codes[record.fire] = outcome.shown
         self._finish(lease, result)
-        attempt.forget()
-        return code
+        if not again:
+            attempt.forget()
+        if self.stopping:
+            raise SystemExit(code)
+        return None if again else code
 
     def _process(self, attempt: Attempt) -> Process:
         self.busy = True
@@ -372,7 +382,7 @@ class Guard:
     def _finish(self, lease: Lease, result: Mapping[str, Any]) -> None:
         last: Record | None = lease.record
         while last and last.token == lease.record.token:
-            if self._swap(last, state=FINISHED, **result):
+            if self._swap(last, **result):
                 oldest = fires.show(fires.read(last.fire) - timedelta(days=self.settings.history_days))
                 self._forget(oldest)
                 return
@@ -443,6 +453,8 @@ class Lease:
                     continue
                 found = self.guard.store.get(after.job, after.fire)
             except StoreDown:
+                # Back after a change of its primary, it is to hear of this at once.
+                wait = self.guard.poll
                 continue
             if found and found.token == self.record.token:
                 # It was taken for lost, or an answer was: the next revision is right.

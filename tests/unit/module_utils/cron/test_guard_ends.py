@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import os
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +93,42 @@ def test_a_host_that_can_make_no_process_gives_the_fire_back(tmp_path: Path, mon
     assert not list((tmp_path / "state").iterdir())
     assert guard_of(tmp_path, store, "exit 3", node="app2").fire(FIRE) == 3
     assert (store.kept[FIRE].state, store.kept[FIRE].attempt) == ("finished", 1)
+
+
+def test_a_job_stopped_as_the_store_was_silent_is_started_again(tmp_path: Path) -> None:
+    store = Memory()
+    swap = store.swap
+    marks = tmp_path / "marks"
+    command = f'echo x >> {marks}; [ "$(wc -l < {marks})" = 2 ] || sleep 30'
+
+    def silent_at_first(record: Record) -> bool:
+        if time.monotonic() - began < 2:
+            raise StoreDown("silent")
+        return swap(record)
+
+    store.swap = silent_at_first  # type: ignore[method-assign]
+    began = time.monotonic()
+    assert guard_of(tmp_path, store, command, retry=True).fire(FIRE) == 0
+    assert marks.read_text() == "x\nx\n"
+    run = store.kept[FIRE]
+    assert (run.state, run.attempt) == ("finished", 2)
+
+
+@pytest.mark.parametrize("outcome", [None, {"state": "lost", "why": "stopped"}, {"state": "finished", "exit_code": 7}])
+def test_what_a_dead_guard_left_half_way_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: dict[str, Any] | None
+) -> None:
+    before = show(datetime.now(timezone.utc) - timedelta(minutes=1))
+    left = Attempt(tmp_path / "state", "test/job", before, "token")
+    with monkeypatch.context() as patch:
+        patch.setattr("cron_guard.process.beginning", lambda _pid: "before")
+        left.prepare()
+        left.ready.rename(left.begun)
+        if outcome:
+            left.note_end(outcome)
+    store = Memory(Record("test/job", before, "running", "token", "app", "app:1"))
+    assert guard_of(tmp_path, store, f'echo "$SCALEOUT_FIRE" >> {tmp_path}/marks', retry=True).fire(FIRE) == 0
+    over = outcome and outcome["state"] == "finished"
+    assert (tmp_path / "marks").read_text().split() == ([] if over else [before]) + [FIRE]
+    assert store.kept[before].state == "finished"
+    assert not list((tmp_path / "state").iterdir())
