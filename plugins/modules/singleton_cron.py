@@ -246,6 +246,7 @@ last:
 """
 
 import pwd
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Callable
 
@@ -308,6 +309,13 @@ class Turn:
         self.changed = False
 
     def result(self) -> dict[str, Any]:
+        """Another run that would change the same waits until this one is through with the host."""
+        with nullcontext() if self.check or self.phase == "read" else self.client.alone():
+            return self._result()
+
+    def _result(self) -> dict[str, Any]:
+        given = read_notes(self.params["notes"])
+        self.client.check_turns(given)
         report = self.client.report()
         shows, notes = dict(report.shows), dict(report.notes)
         stays, writes = self.ids()
@@ -321,7 +329,6 @@ class Turn:
             self.write(wanted)
             shows.update({job.id: job.strategy for job in wanted})
         if self.phase in ("remove", "write"):
-            given = read_notes(self.params["notes"])
             self.note(given, notes)
             notes = given
         states = self.client.states(known)
@@ -355,8 +362,7 @@ class Turn:
         self.changed = self.changed or bool(change)
         self.diff += change.shown()
         if change and not self.check:
-            with self.client.alone():
-                self.client.apply(change)
+            self.client.apply(change)
 
     def write(self, wanted: list[Wanted]) -> None:
         if not self.check:
@@ -395,7 +401,6 @@ class Turn:
                 self.warnings.append(said.strip())
 
     def note(self, given: dict[str, Any], there: dict[str, Any]) -> None:
-        self.client.check_turns(given)
         if given == there:
             return
         self.changed = True
@@ -407,9 +412,7 @@ class Turn:
                     {"before_header": header, "after_header": header, "before": texts[0], "after": texts[1]}
                 )
         if not self.check:
-            with self.client.alone():
-                self.client.check_turns(given)
-                self.client.write_notes(given)
+            self.client.write_notes(given)
 
 
 def main() -> None:
