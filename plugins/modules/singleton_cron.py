@@ -328,6 +328,9 @@ class Turn:
             wanted = [job for job in self.jobs if job.id in writes and job.state != "absent"]
             self.write(wanted)
             shows.update({job.id: job.strategy for job in wanted})
+            if "lease" not in shows.values():
+                # A password that no guard here needs any more.
+                self.apply(self.client.to_write_store(self.store.path, None))
         if self.phase in ("remove", "write"):
             self.note(given, notes)
             notes = given

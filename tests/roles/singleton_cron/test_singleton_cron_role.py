@@ -165,7 +165,7 @@ def test_candidates_come_and_go(hosts: RoleHosts) -> None:
 
 
 def test_two_runs_at_once(hosts: RoleHosts) -> None:
-    """They want different owners. It is never on two hosts, on none only if one of them failed, and the next run ends it."""
+    """They want different owners. It is never on two hosts, on none only if one failed, and the next run ends it."""
     other = turned_round(hosts)
     assert hosts.play("singleton_cron", singleton_cron_jobs=[TICK]).code == 0
     assert other.play("singleton_cron", singleton_cron_jobs=[TICK]).changed() == 0

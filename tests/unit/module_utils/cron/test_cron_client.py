@@ -61,7 +61,14 @@ class Host:
     def call(self, phase: str, jobs: Sequence[dict[str, Any]] = (), **given: Any) -> dict[str, Any]:
         """The module."""
         numbers = {"max_skew": 90, "store_wait": 60, "history_days": 30, "lease_seconds": 20}
-        usual = {"name": "webapp", "host": "a", "ids": [], "notes": {}, "store_url": None, "timezone": "UTC"}
+        usual: dict[str, Any] = {
+            "name": "webapp",
+            "host": "a",
+            "ids": [],
+            "notes": {},
+            "store_url": None,
+            "timezone": "UTC",
+        }
         read = [{"user": "root", **job} for job in jobs]
         params = {**usual, **numbers, "phase": phase, "jobs": read, "guard": __file__, **given}
         return Turn(params, self.client, lambda _argv: (0, ""), check=False).result()
@@ -199,6 +206,20 @@ def test_a_run_waits_for_the_one_that_is_at_it(host: Host) -> None:
         with pytest.raises(ScaleoutError, match="another run has moved the job cleanup"):
             mine.result()
     assert host.client.shown() == {}
+
+
+def test_the_password_of_the_store_leaves_with_the_last_guard(host: Host) -> None:
+    leases = [{**JOB, "id": job, "strategy": "lease", "store_failure": "skip"} for job in ("one", "two")]
+    host.call("all", leases, store_url="redis://cron:opaque@h1/0")
+    store = host.root / STORE.path.lstrip("/")
+    host.call("remove", ids=["one"])
+    assert host.call("write", ids=[])["changed"] is False
+    assert store.exists()
+    host.call("remove", ids=[])
+    done = host.call("write", ids=[])
+    assert (done["changed"], store.exists()) == (True, False)
+    assert "opaque" not in json.dumps(done)
+    assert host.call("write", ids=[])["changed"] is False
 
 
 def test_fifty_jobs_are_one_call(host: Host) -> None:

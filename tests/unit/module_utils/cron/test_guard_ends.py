@@ -70,7 +70,7 @@ def test_a_job_that_does_not_listen_is_dead_before_its_lease_is_over(tmp_path: P
     store = Memory()
     begun, alive = tmp_path / "begun", tmp_path / "alive"
 
-    def silent(_record: Record) -> bool:
+    def silent(record: Record) -> bool:
         raise StoreDown("silent")
 
     command = f"trap '' TERM; touch {begun}; while :; do sleep 0.05; touch {alive}; done"
