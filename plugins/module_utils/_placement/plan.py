@@ -101,7 +101,7 @@ def _place(
     now: int,
 ) -> Place:
     if job.state == ABSENT:
-        return _absent(shown, note, seen)
+        return _absent(shown, note, {*seen, *drained} - set(lost))
     eligible = (job.candidates | ({job.owner} if job.owner else set())) - set(drained)
     if not eligible or (job.owner and job.owner not in eligible):
         what = f"its owner {job.owner} is" if job.owner else "all its candidates are"
@@ -121,9 +121,9 @@ def _remember(place: Place, note: Note, left: Collection[str], now: int) -> Plac
     return replace(place, note=kept, waiting="; ".join(text for text in (place.waiting, why) if text))
 
 
-def _absent(shown: Mapping[str, str], note: Note | None, seen: Collection[str]) -> Place:
-    """Nobody keeps it. Those who know of it remember it until every holder has been seen."""
-    unseen = [host for host in (note.holders if note else ()) if host not in seen]
+def _absent(shown: Mapping[str, str], note: Note | None, settled: Collection[str]) -> Place:
+    """Nobody keeps it. Those who know of it remember it until every holder has been seen, or is drained."""
+    unseen = [host for host in (note.holders if note else ()) if host not in settled]
     if unseen:
         why = f"it is to be removed, but may still be on {_names(unseen)}, not seen in this run"
         return Place(frozenset(), frozenset(), note, why)

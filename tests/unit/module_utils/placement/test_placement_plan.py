@@ -203,6 +203,10 @@ def test_what_is_not_listed_is_removed_and_remembered_until_its_holder_is_seen()
     found = plan([], {FIRST: Report({}, {"old": known})}, (), 100)
     assert found.notes == {"old": known}
     assert found.waiting["old"].startswith(f"it is to be removed, but may still be on {SECOND}")
+    # Drained, it runs nothing, unless it was there a moment ago.
+    found = plan([], {FIRST: Report({}, {"old": known})}, {SECOND}, 100)
+    assert (found.notes, found.waiting) == ({}, {})
+    assert plan([], {FIRST: Report({}, {"old": known})}, {SECOND}, 100, {SECOND}).notes == {"old": known}
     found = plan([], {FIRST: Report({}, {"old": known}), SECOND: Report({"old": "single"})}, (), 100)
     assert (found.notes, found.holds, found.waiting) == ({"old": known}, {FIRST: [], SECOND: []}, {})
     found = plan([], {FIRST: Report({}, {"old": known}), SECOND: Report({}, {"old": known})}, (), 101)
