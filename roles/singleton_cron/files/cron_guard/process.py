@@ -185,11 +185,11 @@ class Process:
             elif not open_output:
                 time.sleep(0.02)
             code = self._ended()
-            if code is None:
-                timed_out = bool(time_limit) and time.monotonic() - self.began > time_limit
-                why = stop()
-                if timed_out or why:
-                    code = self._end(grace)
+            timed_out = bool(time_limit) and time.monotonic() - self.began > time_limit
+            # Asked after the end too: systemd tells the job to stop when it tells the guard.
+            why = stop()
+            if code is None and (timed_out or why):
+                code = self._end(grace)
         # What a child in the background says after this is not the job's.
         while open_output and select.select([self.output], [], [], 0)[0]:
             said = os.read(self.output, 65536)

@@ -80,6 +80,15 @@ def test_a_job_that_does_not_listen_is_dead_before_its_lease_is_over(tmp_path: P
     assert 0 < alive.stat().st_mtime - begun.stat().st_mtime < LEASE
 
 
+def test_a_job_that_systemd_stopped_beside_its_guard_is_stopped(tmp_path: Path) -> None:
+    store = Memory()
+    guard = guard_of(tmp_path, store, "kill -TERM $$", retry=True)
+    guard.stopping = True
+    with pytest.raises(SystemExit):
+        guard.fire(FIRE)
+    assert (store.kept[FIRE].state, store.kept[FIRE].why) == ("lost", "stopped on app: this host was told to")
+
+
 def test_a_host_that_can_make_no_process_gives_the_fire_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
