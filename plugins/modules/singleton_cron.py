@@ -114,7 +114,7 @@ options:
         default: false
       retry:
         description:
-          - With O(jobs[].strategy=lease), whether the job is started again on another host when the host that ran it dies half-way. Only for a job
+          - With O(jobs[].strategy=lease), whether the job is started again when the host that ran it dies or stops it half-way. Only for a job
             that does no harm when it is done one and a half times.
           - Without it the run is recorded as lost.
         type: bool
