@@ -161,9 +161,9 @@ class Client:
         change.reload = any(state.get("NeedDaemonReload") == "yes" for state in states.values())
         return change
 
-    def to_write_store(self, path: str, file: File) -> Change:
+    def to_write_store(self, path: str, file: File | None) -> Change:
         there = _text(self.place(path))
-        return Change() if there == file.text else Change({path: there}, {path: file})
+        return Change() if there == (file.text if file else None) else Change({path: there}, {path: file})
 
     def _compare(self, path: str, file: File | None, names: Names, change: Change) -> None:
         there = _text(self.place(path))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import (
@@ -100,21 +101,29 @@ def _place(
     now: int,
 ) -> Place:
     if job.state == ABSENT:
-        return _absent(shown, note, seen)
+        return _absent(shown, note, {*seen, *drained} - set(lost))
     eligible = (job.candidates | ({job.owner} if job.owner else set())) - set(drained)
     if not eligible or (job.owner and job.owner not in eligible):
         what = f"its owner {job.owner} is" if job.owner else "all its candidates are"
         raise ScaleoutError(f"{what} drained", job.id, "name another, or suspend the job")
     noted = note.holders if note else ()
     unseen = {host for host in noted if host not in seen and (host in eligible or host in lost)}
-    if job.strategy == SINGLE:
-        return _single(job, shown, note, seen, eligible, unseen, now)
-    return _on_all(job, shown, note, seen, eligible, unseen, now)
+    found = (_single if job.strategy == SINGLE else _on_all)(job, shown, note, seen, eligible, unseen, now)
+    left = set(noted) - {*seen, *eligible, *drained, *unseen}
+    return _remember(found, note, left, now) if note and left else found
 
 
-def _absent(shown: Mapping[str, str], note: Note | None, seen: Collection[str]) -> Place:
-    """Nobody keeps it. Those who know of it remember it until every holder has been seen."""
-    unseen = [host for host in (note.holders if note else ()) if host not in seen]
+def _remember(place: Place, note: Note, left: Collection[str], now: int) -> Place:
+    """Holders that have left, and were not seen without it since. Nobody waits for them, but they are not forgotten."""
+    found = place.note or note
+    kept = _turn(note, found.strategy, {*found.holders, *left}, now)
+    why = f"it may still run on {_names(left)}, no candidate and not seen in this run"
+    return replace(place, note=kept, waiting="; ".join(text for text in (place.waiting, why) if text))
+
+
+def _absent(shown: Mapping[str, str], note: Note | None, settled: Collection[str]) -> Place:
+    """Nobody keeps it. Those who know of it remember it until every holder has been seen, or is drained."""
+    unseen = [host for host in (note.holders if note else ()) if host not in settled]
     if unseen:
         why = f"it is to be removed, but may still be on {_names(unseen)}, not seen in this run"
         return Place(frozenset(), frozenset(), note, why)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer, keep
+from tests.integration.cron.guards import EVERY_MINUTE, MongoSet, Node, RedisServer, keep, lose_answers
 from tests.integration.mongodb.mongods import Mongod, mongod_program
 from tests.support.ports import free_port
 
@@ -47,6 +47,10 @@ def test_an_outcome_is_recorded_and_read_on_any_host(hosts_of_any: list[Node], t
     assert run["tail"].splitlines() == [*(f"line {at} x y" for at in range(12, 31)), "nobody"]
     assert f"{FIRE}  finished, on app0, exit code 3" in nodes[1].run("history", str(second))[1]
     assert not list(nodes[0].state.iterdir())
+
+
+def test_a_lost_answer_hides_no_outcome(hosts_of_any: list[Node], tmp_path: Path) -> None:
+    lose_answers(hosts_of_any[0].url, f"test/{tmp_path.name}", FIRE)
 
 
 def test_an_overrunning_job_is_killed_with_all_that_it_started(nodes: list[Node], tmp_path: Path) -> None:
@@ -130,6 +134,39 @@ def test_asked_to_stop_it_ends_the_job_and_says_so(nodes: list[Node], tmp_path: 
     assert process.returncode == 128 + 15
     [run] = nodes[0].history(settings)
     assert (run["state"], run["why"]) == ("finished", "this host was told to")
+
+
+def test_a_job_to_be_started_again_is_so_after_its_host_was_told_to_stop(nodes: list[Node], tmp_path: Path) -> None:
+    """By a host that waits for its end, or by the next guard of this one."""
+    for watched in (False, True):
+        job, marks = f"{tmp_path.name}{watched}", tmp_path / f"marks{watched}"
+        command = f"[ -e {marks} ] || {{ echo x > {marks}; sleep 300; }}"
+        first, second, _third = (node.settings(job, command, retry=True) for node in nodes)
+        process = nodes[0].start("run", str(first), "--fire", FIRE)
+        wait_for(marks, "x")
+        watching = nodes[1].start("run", str(second), "--fire", FIRE) if watched else None
+        process.terminate()
+        process.communicate(timeout=30)
+        assert process.returncode == 128 + 15
+        if watching:
+            assert "is started here" in watching.communicate(timeout=60)[0]
+        else:
+            [run] = nodes[0].history(first)
+            assert (run["state"], run["why"]) == ("lost", "stopped on app0: this host was told to")
+            assert nodes[0].run("run", str(first), "--fire", NEXT)[0] == 0
+            assert not list(nodes[0].state.iterdir())
+        run = nodes[0].history(first)[0]
+        assert (run["state"], run["attempt"], run["node"]) == ("finished", 2, "app1" if watched else "app0")
+
+
+def test_a_host_without_the_user_leaves_it_to_the_others(nodes: list[Node], tmp_path: Path) -> None:
+    first = nodes[0].settings(tmp_path.name, "true", user="nosuchuser")
+    second = nodes[1].settings(tmp_path.name, "true")
+    code, said = nodes[0].run("run", str(first), "--fire", FIRE)
+    assert (code, said) == (71, "cron-guard: the job cannot be started here: this host has no user nosuchuser\n")
+    assert nodes[1].run("run", str(second), "--fire", FIRE)[0] == 0
+    [run] = nodes[1].history(second)
+    assert (run["state"], run["node"]) == ("finished", "app1")
 
 
 def test_no_secret_is_in_an_argument_or_shown(nodes: list[Node], tmp_path: Path) -> None:

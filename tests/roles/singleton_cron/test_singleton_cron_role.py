@@ -165,7 +165,7 @@ def test_candidates_come_and_go(hosts: RoleHosts) -> None:
 
 
 def test_two_runs_at_once(hosts: RoleHosts) -> None:
-    """They want different owners. Not both say that all is well while it is on two hosts, and the next run ends it."""
+    """They want different owners. It is never on two hosts, on none only if one failed, and the next run ends it."""
     other = turned_round(hosts)
     assert hosts.play("singleton_cron", singleton_cron_jobs=[TICK]).code == 0
     assert other.play("singleton_cron", singleton_cron_jobs=[TICK]).changed() == 0
@@ -175,7 +175,8 @@ def test_two_runs_at_once(hosts: RoleHosts) -> None:
             for each, owner in ((hosts, OWNER), (other, OTHER))
         ]
         codes = [run.result().code for run in runs]
-    assert codes != [0, 0] or len(where(hosts, "tick")) == 1, codes
+    assert len(where(hosts, "tick")) <= 1, codes
+    assert codes != [0, 0] or where(hosts, "tick"), codes
     assert hosts.play("singleton_cron", singleton_cron_jobs=[TICK]).code == 0
     assert where(hosts, "tick") == [OWNER]
 

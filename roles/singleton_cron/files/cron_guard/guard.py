@@ -14,7 +14,9 @@ change for as long as the one who looks counts by itself, while the store answer
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import random
 import threading
 import time
@@ -42,8 +44,10 @@ from cron_guard.records import (
 
 # Beyond the bound of clocks: what asking the store takes, and what it says in whole seconds.
 SLACK = 1.0
-FENCED = 0.6
-EXIT_CLOCK, EXIT_STORE, EXIT_SETTINGS, EXIT_STOPPED = 75, 69, 78, 143
+# Of a lease: after so much without an answer a job has to end, and it has so much time for that. The rest is a reserve.
+FENCED, ENDED = 0.6, 0.3
+GRACE = 10.0
+EXIT_CLOCK, EXIT_STORE, EXIT_SETTINGS, EXIT_START, EXIT_STOPPED = 75, 69, 78, 71, 143
 T = TypeVar("T")
 
 
@@ -81,6 +85,10 @@ class WrongClock(Exception):
     """This host's clock cannot be trusted."""
 
 
+class CannotStart(Exception):
+    """This host cannot start the job. Others may."""
+
+
 def say(text: str) -> None:
     print(f"cron-guard: {text}", flush=True)
 
@@ -101,6 +109,7 @@ class Guard:
         self.busy = False
         self.answered_since = time.monotonic()
         self.poll = settings.lease_seconds / 20
+        self.grace = min(GRACE, ENDED * settings.lease_seconds) if settings.retry else GRACE
         self.folder = Path(settings.state_path)
 
     def patiently(self, ask: Callable[[], T], seconds: float | None = None) -> T:
@@ -155,26 +164,35 @@ class Guard:
         if now - at > timedelta(days=self.settings.history_days):
             raise WrongClock(f"nobody remembers {fire} any more")
 
+    def see_user(self) -> None:
+        try:
+            pwd.getpwnam(self.settings.user)
+        except KeyError:
+            raise CannotStart(f"this host has no user {self.settings.user}") from None
+
     def recover(self) -> None:
-        """Say of what dead guards of this host left whether it was started."""
+        """Say of what dead guards of this host left whether it was started, and see that it is where it has to be."""
         for left in remains(self.folder, self.settings.job):
             record = self.known(left.attempt.fire)
+            state = ""
             if record and record.token == left.attempt.token and record.state in (*OPEN, LOST):
-                self._settle(record, left.begun, left.outcome)
-                if left.begun is False:
-                    left.attempt.forget()
-                    self.attend(record.fire)
-                    continue
+                state = self._settle(record, left.begun, left.outcome)
             left.attempt.forget()
+            if state == FREE or (state == LOST and self.settings.retry):
+                self.attend(left.attempt.fire)
 
-    def _settle(self, record: Record, begun: bool | None, outcome: Mapping[str, Any] | None) -> None:
+    def _settle(self, record: Record, begun: bool | None, outcome: Mapping[str, Any] | None) -> str:
+        """What becomes of it."""
         if outcome:
-            self._swap(record, state=FINISHED, **outcome)
-        elif begun is False:
+            self._swap(record, **outcome)
+            return str(outcome["state"])
+        if begun is False:
             say(f"{record.fire} was taken by {record.node}, which died before it started it")
             self._swap(record, state=FREE, why=f"{record.node} died before it started the job")
-        elif record.state != LOST:
+            return FREE
+        if record.state != LOST:
             self._give_up(record)
+        return LOST
 
     def blocked(self, fire: str) -> str:
         """Whether an earlier fire still runs in its own time; one that is late is waited for, a dead one given up."""
@@ -207,6 +225,7 @@ class Guard:
         """The exit code of the job if it was started here, else 0."""
         try:
             self.see_clock(fire)
+            self.see_user()
             self.recover()
             why = self.blocked(fire)
             return self.attend(fire, skip=why)
@@ -283,12 +302,13 @@ class Guard:
     def _take(self, found: Record) -> int | None:
         """The job's exit code, or nothing if somebody else has taken it."""
         died = found.state != FREE and found.token not in self.unstarted
+        why = found.why if found.state == LOST else f"{found.node} died half-way"
         record = replace(
             self._record(found.fire, TAKEN),
             revision=found.revision + 1,
             attempt=found.attempt + (1 if died else 0),
             late=True,
-            why=f"{found.node} died half-way" if died else "",
+            why=why if died else "",
         )
         self._prepare(record)
         taken = time.monotonic()
@@ -313,36 +333,56 @@ class Guard:
             # Others may have started it meanwhile.
             return None
         attempt = self.unstarted.pop(record.token)
-        self.busy = True
-        process = Process(self.settings.command, self.settings.user, self.settings.env, attempt)
+        try:
+            process = self._process(attempt)
+        except CannotStart as error:
+            self._swap(record, state=FREE, why=f"{record.node} could not start it: {error}")
+            attempt.forget()
+            raise
         problem = process.wait_for_start()
         started = fires.clock()
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
         with lease:
-            outcome = process.watch(self.settings.time_limit, lease.stop)
-        self.busy = False
+            outcome = process.watch(self.settings.time_limit, lease.stop, self.grace)
+        # By this host, another one, or the next guard here, which finds the attempt on the disk.
+        again = self.settings.retry and bool(outcome.stopped)
         result = {
+            "state": LOST if again else FINISHED,
             "seconds": outcome.seconds,
             "exit_code": outcome.exit_code,
             "timed_out": outcome.timed_out,
             "tail": problem or outcome.tail,
             "started": started,
-            "why": outcome.stopped,
+            "why": f"stopped on {record.node}: {outcome.stopped}" if again else outcome.stopped,
         }
-        attempt.note_end(result)
+        # A full disk does not keep the store from hearing of it.
+        with contextlib.suppress(OSError):
+            attempt.note_end(result)
+        self.busy = False
         if outcome.stopped:
             say(f"{record.fire} was stopped: {outcome.stopped}")
         elif outcome.timed_out:
             say(f"{record.fire} was stopped after {self.settings.time_limit:g} s")
         code = self.codes[record.fire] = outcome.shown
         self._finish(lease, result)
-        attempt.forget()
-        return code
+        if not again:
+            attempt.forget()
+        if self.stopping:
+            raise SystemExit(code)
+        return None if again else code
+
+    def _process(self, attempt: Attempt) -> Process:
+        self.busy = True
+        try:
+            return Process(self.settings.command, self.settings.user, self.settings.env, attempt)
+        except (OSError, KeyError) as error:
+            self.busy = False
+            raise CannotStart(repr(error)) from None
 
     def _finish(self, lease: Lease, result: Mapping[str, Any]) -> None:
         last: Record | None = lease.record
         while last and last.token == lease.record.token:
-            if self._swap(last, state=FINISHED, **result):
+            if self._swap(last, **result):
                 oldest = fires.show(fires.read(last.fire) - timedelta(days=self.settings.history_days))
                 self._forget(oldest)
                 return
@@ -359,12 +399,11 @@ class Guard:
         record = self._record(fire, TAKEN)
         self._prepare(record)
         attempt = self.unstarted.pop(record.token)
-        self.busy = True
-        process = Process(self.settings.command, self.settings.user, self.settings.env, attempt)
+        process = self._process(attempt)
         problem = process.wait_for_start()
         if problem:
             say(problem)
-        outcome: Outcome = process.watch(self.settings.time_limit, self.why_stop)
+        outcome: Outcome = process.watch(self.settings.time_limit, self.why_stop, self.grace)
         self.busy = False
         attempt.forget()
         return outcome.shown
@@ -414,6 +453,8 @@ class Lease:
                     continue
                 found = self.guard.store.get(after.job, after.fire)
             except StoreDown:
+                # Back after a change of its primary, it is to hear of this at once.
+                wait = self.guard.poll
                 continue
             if found and found.token == self.record.token:
                 # It was taken for lost, or an answer was: the next revision is right.

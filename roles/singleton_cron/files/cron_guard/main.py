@@ -15,7 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from cron_guard import fires
-from cron_guard.guard import EXIT_CLOCK, EXIT_STORE, Guard, Settings, StoreGone, WrongClock, refused, say
+from cron_guard.guard import (
+    EXIT_CLOCK,
+    EXIT_START,
+    EXIT_STORE,
+    CannotStart,
+    Guard,
+    Settings,
+    StoreGone,
+    WrongClock,
+    refused,
+    say,
+)
 from cron_guard.records import OPEN, Record, Store, StoreDown, StoreRefused
 from cron_guard.stores import open_store
 
@@ -110,6 +121,9 @@ def main() -> int:
     except WrongClock as error:
         say(f"{error}, so nothing is started here")
         return EXIT_CLOCK
+    except CannotStart as error:
+        say(f"the job cannot be started here: {error}")
+        return EXIT_START
     except (StoreDown, StoreGone) as error:
         say(f"the store does not answer: {error}")
         return EXIT_STORE

@@ -21,7 +21,6 @@ from pathlib import Path
 
 LINES = 20
 LONGEST_TAIL = 4000
-GRACE = 10.0
 PR_SET_PDEATHSIG = 1
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -174,8 +173,8 @@ class Process:
         with os.fdopen(self.started, "rb") as stream:
             return stream.read().decode(errors="replace")
 
-    def watch(self, time_limit: float, stop: Callable[[], str]) -> Outcome:
-        """Pass on what it says until it ends, or has to. `stop` says why it has to."""
+    def watch(self, time_limit: float, stop: Callable[[], str], grace: float) -> Outcome:
+        """Pass on what it says until it ends, or has to, in `grace` seconds. `stop` says why it has to."""
         timed_out, why, code, half = False, "", None, b""
         open_output = True
         while code is None:
@@ -187,9 +186,10 @@ class Process:
                 time.sleep(0.02)
             code = self._ended()
             timed_out = bool(time_limit) and time.monotonic() - self.began > time_limit
+            # Asked after the end too: systemd tells the job to stop when it tells the guard.
             why = stop()
             if code is None and (timed_out or why):
-                code = self._end()
+                code = self._end(grace)
         # What a child in the background says after this is not the job's.
         while open_output and select.select([self.output], [], [], 0)[0]:
             said = os.read(self.output, 65536)
@@ -216,10 +216,10 @@ class Process:
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         return os.waitstatus_to_exitcode(status) if pid else None
 
-    def _end(self) -> int:
+    def _end(self, grace: float) -> int:
         """First politely; all that it has started, as far as it stayed in its group."""
         self._signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + grace
         code = self._ended()
         while code is None and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -14,20 +14,21 @@ from cron_guard.records import UNSETTLED, Record, Store, StoreDown, StoreRefused
 
 T = TypeVar("T")
 INDEX = """
-if ARGV[5] == '1' then redis.call('ZADD', KEYS[3], 0, ARGV[4]) else redis.call('ZREM', KEYS[3], ARGV[4]) end
+if ARGV[4] == '1' then redis.call('ZADD', KEYS[3], 0, ARGV[3]) else redis.call('ZREM', KEYS[3], ARGV[3]) end
 return 1
 """
+# What is there already was written by an attempt before only if it is the same to the letter.
 CREATE = f"""
-local there = redis.call('HMGET', KEYS[1], 'revision', 'writer')
-if there[1] then return (there[1] == ARGV[1] and there[2] == ARGV[2]) and 1 or 0 end
-redis.call('HSET', KEYS[1], 'revision', ARGV[1], 'writer', ARGV[2], 'data', ARGV[3])
-redis.call('ZADD', KEYS[2], 0, ARGV[4])
+local there = redis.call('HGET', KEYS[1], 'data')
+if there then return there == ARGV[2] and 1 or 0 end
+redis.call('HSET', KEYS[1], 'revision', ARGV[1], 'data', ARGV[2])
+redis.call('ZADD', KEYS[2], 0, ARGV[3])
 {INDEX}"""
 SWAP = f"""
-local there = redis.call('HMGET', KEYS[1], 'revision', 'writer')
-if there[1] == ARGV[1] and there[2] == ARGV[2] then return 1 end
+local there = redis.call('HMGET', KEYS[1], 'revision', 'data')
+if there[2] == ARGV[2] then return 1 end
 if there[1] ~= tostring(ARGV[1] - 1) then return 0 end
-redis.call('HSET', KEYS[1], 'revision', ARGV[1], 'writer', ARGV[2], 'data', ARGV[3])
+redis.call('HSET', KEYS[1], 'revision', ARGV[1], 'data', ARGV[2])
 {INDEX}"""
 
 
@@ -69,7 +70,7 @@ class RedisStore(Store):
     def _run(self, script: str, record: Record) -> bool:
         keys = [_key(record.job, record.fire), _index(record.job), _unsettled(record.job)]
         unsettled = int(record.state in UNSETTLED)
-        arguments = [record.revision, record.writer, record.dump(), record.fire, unsettled]
+        arguments = [record.revision, record.dump(), record.fire, unsettled]
         return bool(_asked(lambda: self.client.eval(script, len(keys), *keys, *arguments)))
 
     def get(self, job: str, fire: str) -> Record | None:

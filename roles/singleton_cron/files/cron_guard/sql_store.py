@@ -67,8 +67,7 @@ class SqlStore(Store):
             self._do(query, values)
             return True
         except _Duplicate:
-            found = self._last(record)
-            return found == (record.revision, record.writer)
+            return self._mine(record)
 
     def swap(self, record: Record) -> bool:
         values = [record.revision, record.writer, record.state, record.dump()]
@@ -77,13 +76,11 @@ class SqlStore(Store):
             "WHERE job = %s AND fire = %s AND revision = %s",
             [*values, record.job, record.fire, record.revision - 1],
         )
-        return bool(changed) or self._last(record) == (record.revision, record.writer)
+        return bool(changed) or self._mine(record)
 
-    def _last(self, record: Record) -> tuple[int, str] | None:
-        rows = self._ask(
-            f"SELECT revision, writer FROM {TABLE} WHERE job = %s AND fire = %s", [record.job, record.fire]
-        )
-        return (int(rows[0][0]), str(rows[0][1])) if rows else None
+    def _mine(self, record: Record) -> bool:
+        """Whether an attempt before wrote this very record, and not another one of this writer and revision."""
+        return self.get(record.job, record.fire) == record
 
     def get(self, job: str, fire: str) -> Record | None:
         rows = self._ask(f"SELECT data FROM {TABLE} WHERE job = %s AND fire = %s", [job, fire])

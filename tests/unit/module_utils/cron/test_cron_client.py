@@ -8,17 +8,23 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.scaleout.webapp.plugins.filter.cron_placement import cron_placement
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client import Client, last_runs, show_notes
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import Store, Wanted, read_jobs
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import Names, files, store_file
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import Note
+from ansible_collections.scaleout.webapp.plugins.modules.singleton_cron import Turn
 
+ROLE = Path(__file__).parents[4] / "roles" / "singleton_cron"
 JOB: dict[str, Any] = {"id": "cleanup", "minute": "17", "job": "bin/cleanup", "candidates": ["a", "b"]}
 TIMER, SERVICE = "scaleout-cron-webapp.cleanup.timer", "scaleout-cron-webapp.cleanup.service"
 STORE = Store("/etc/scaleout-webapp/cron-store/webapp.json")
@@ -51,6 +57,21 @@ class Host:
             f"UnitFileState={'enabled' if unit in self.enabled else 'disabled'}\n"
             f"NeedDaemonReload={'yes' if unit in self.stale else 'no'}\n"
         )
+
+    def call(self, phase: str, jobs: Sequence[dict[str, Any]] = (), **given: Any) -> dict[str, Any]:
+        """The module."""
+        numbers = {"max_skew": 90, "store_wait": 60, "history_days": 30, "lease_seconds": 20}
+        usual: dict[str, Any] = {
+            "name": "webapp",
+            "host": "a",
+            "ids": [],
+            "notes": {},
+            "store_url": None,
+            "timezone": "UTC",
+        }
+        read = [{"user": "root", **job} for job in jobs]
+        params = {**usual, **numbers, "phase": phase, "jobs": read, "guard": __file__, **given}
+        return Turn(params, self.client, lambda _argv: (0, ""), check=False).result()
 
     def write(self, **changes: Any) -> bool:
         [job] = read_jobs([{**JOB, **changes}])
@@ -161,6 +182,54 @@ def test_another_run_that_has_moved_a_job_is_noticed(host: Host) -> None:
         host.client.check_turns(mine)
     host.client.check_turns(theirs)
     assert host.client.notes() == theirs
+
+
+@pytest.mark.parametrize("phase", ["remove", "write"])
+def test_a_run_that_comes_too_late_changes_nothing(host: Host, phase: str) -> None:
+    mine, theirs = {"cleanup": Note(7, holders=("a",))}, {"cleanup": Note(8, holders=("b",))}
+    host.write(id="other")
+    host.client.write_notes(theirs)
+    host.calls.clear()
+    with pytest.raises(ScaleoutError, match="another run has moved the job cleanup"):
+        host.call(phase, [JOB], ids=["cleanup"], notes=show_notes(mine))
+    assert (host.calls, host.client.shown(), host.client.notes()) == ([], {"other": "single"}, theirs)
+
+
+def test_a_run_waits_for_the_one_that_is_at_it(host: Host) -> None:
+    notes = {"cleanup": Note(7, holders=("a",))}
+    with ThreadPoolExecutor(1) as pool:
+        with host.client.alone():
+            mine = pool.submit(host.call, "write", [JOB], ids=["cleanup"], notes=show_notes(notes))
+            time.sleep(0.2)
+            assert (host.client.shown(), host.client.notes()) == ({}, {})
+            host.client.write_notes({"cleanup": Note(8, holders=("b",))})
+        with pytest.raises(ScaleoutError, match="another run has moved the job cleanup"):
+            mine.result()
+    assert host.client.shown() == {}
+
+
+def test_the_password_of_the_store_leaves_with_the_last_guard(host: Host) -> None:
+    leases = [{**JOB, "id": job, "strategy": "lease", "store_failure": "skip"} for job in ("one", "two")]
+    host.call("all", leases, store_url="redis://cron:opaque@h1/0")
+    store = host.root / STORE.path.lstrip("/")
+    host.call("remove", ids=["one"])
+    assert host.call("write", ids=[])["changed"] is False
+    assert store.exists()
+    host.call("remove", ids=[])
+    done = host.call("write", ids=[])
+    assert (done["changed"], store.exists()) == (True, False)
+    assert "opaque" not in json.dumps(done)
+    assert host.call("write", ids=[])["changed"] is False
+
+
+def test_fifty_jobs_are_one_call(host: Host) -> None:
+    jobs = [{**JOB, "id": f"job{at}", "strategy": "staggered"} for at in range(50)]
+    done = host.call("all", jobs)
+    assert sorted(done["written"]) == sorted(host.client.shown()) == sorted(job["id"] for job in jobs)
+    assert [call.split()[0] for call in host.calls] == ["daemon-reload", "enable", "start"]
+    assert host.call("all", jobs)["changed"] is False
+    tasks = yaml.safe_load((ROLE / "tasks" / "configure.yml").read_text())
+    assert not [task["name"] for task in tasks if "loop" in task], "a module call for each job"
 
 
 def test_units_are_what_systemd_takes(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,11 +20,13 @@ class PostgresError(Exception):
 
 
 class Server:
-    """A connection and its cursor: it has one record, and refuses to insert another one."""
+    """A connection and its cursor: it has one record, refuses to insert another one, and changes none."""
 
-    def __init__(self, refusal: Exception, writer: str) -> None:
+    rowcount = 0
+
+    def __init__(self, refusal: Exception, there: Record) -> None:
         self.refusal = refusal
-        self.writer = writer
+        self.there = there
 
     def cursor(self) -> Server:
         return self
@@ -39,7 +42,7 @@ class Server:
             raise self.refusal
 
     def fetchall(self) -> list[Any]:
-        return [(1, self.writer)]
+        return [(self.there.dump(),)]
 
     def close(self) -> None:
         pass
@@ -47,7 +50,7 @@ class Server:
 
 def created(refusal: Exception, writer: str = "app:1") -> bool:
     store = SqlStore("mysql://db/cron", 5)
-    store.connection = Server(refusal, writer)
+    store.connection = Server(refusal, replace(MINE, writer=writer))
     return store.create(MINE)
 
 
@@ -66,3 +69,11 @@ def test_a_record_that_is_there_is_known_in_any_language(refusal: Exception) -> 
 def test_another_error_is_a_store_that_is_down() -> None:
     with pytest.raises(StoreDown, match="duplicate"):
         created(Exception(1206, "no duplicate, but too many locks"))
+
+
+def test_an_outcome_is_not_taken_for_the_renewal_before_it_whose_answer_was_lost() -> None:
+    renewed = replace(MINE, state="running", revision=2)
+    store = SqlStore("mysql://db/cron", 5)
+    store.connection = Server(Exception(), renewed)
+    assert store.swap(renewed)
+    assert not store.swap(replace(renewed, state="finished", exit_code=0))

@@ -203,10 +203,35 @@ def test_what_is_not_listed_is_removed_and_remembered_until_its_holder_is_seen()
     found = plan([], {FIRST: Report({}, {"old": known})}, (), 100)
     assert found.notes == {"old": known}
     assert found.waiting["old"].startswith(f"it is to be removed, but may still be on {SECOND}")
+    # Drained, it runs nothing, unless it was there a moment ago.
+    found = plan([], {FIRST: Report({}, {"old": known})}, {SECOND}, 100)
+    assert (found.notes, found.waiting) == ({}, {})
+    assert plan([], {FIRST: Report({}, {"old": known})}, {SECOND}, 100, {SECOND}).notes == {"old": known}
     found = plan([], {FIRST: Report({}, {"old": known}), SECOND: Report({"old": "single"})}, (), 100)
     assert (found.notes, found.holds, found.waiting) == ({"old": known}, {FIRST: [], SECOND: []}, {})
     found = plan([], {FIRST: Report({}, {"old": known}), SECOND: Report({}, {"old": known})}, (), 101)
     assert (found.notes, found.holds, found.waiting) == ({}, {FIRST: [], SECOND: []}, {})
+
+
+def test_a_holder_that_is_no_candidate_any_more_is_remembered_until_it_is_seen() -> None:
+    known = Note(7, holders=(SECOND,))
+    fewer = replace(JOB, candidates=JOB.candidates - {SECOND})
+    told = {FIRST: Report({}, {"cleanup": known}), THIRD: Report({}, {"cleanup": known})}
+    found = plan([fewer], told, (), 100)
+    [owner] = [host for host, jobs in found.writes.items() if jobs]
+    assert found.waiting["cleanup"] == f"it may still run on {SECOND}, no candidate and not seen in this run"
+    assert found.notes["cleanup"] == Note(100, holders=tuple(sorted([owner, SECOND])))
+    # The same in the next run, which changes nothing.
+    written = {host: Report({"cleanup": "single"} if host == owner else {}, found.notes) for host in told}
+    again = plan([fewer], written, (), 200)
+    assert (again.notes, again.waiting) == (found.notes, found.waiting)
+    # It is drained, or comes back and loses what it has.
+    drained = plan([fewer], written, {SECOND}, 300)
+    assert (drained.notes["cleanup"].holders, drained.waiting) == ((owner,), {})
+    back = plan([fewer], {**written, SECOND: Report({"cleanup": "single"})}, (), 300)
+    assert (back.holds[SECOND], back.holds[owner], back.waiting) == ([], ["cleanup"], {})
+    # A candidate again, and still not seen: nobody else gets it.
+    assert plan([JOB], told, (), 300).writes == {FIRST: [], THIRD: []}
 
 
 def test_nobody_left() -> None:
