@@ -65,6 +65,7 @@ INTERNAL_VARIABLES = (
     "webapp_deploy_unfinished",
     "webapp_deploy_wanted",
     "webapp_drifting",
+    "webapp_ended",
     "webapp_format",
     "webapp_guarded",
     "webapp_here",
