@@ -20,9 +20,8 @@ BEAT_SECONDS = 0.1
 BEATS_OF_ELECTION = round(QUICK["electionTimeoutMillis"] / 1000 / BEAT_SECONDS)
 # What docs/mongodb.md promises, in election timeouts: a primary that hands over is missed for less than one; one that
 # dies has to be missed for one first.
-# In the gate other sets are elected beside this one, and a candidate may have to ask twice for its votes.
-HANDED_OVER = 1 if FULL else 2
-DIES = 2
+# In the gate other sets are elected beside this one, and a candidate may have to ask again for its votes.
+HANDED_OVER, DIES = (1, 2) if FULL else (3, 4)
 # The driver looks for the new primary only twice a second.
 BEATS_OF_DRIVER = round(0.5 / BEAT_SECONDS)
 
