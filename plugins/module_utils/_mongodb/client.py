@@ -7,8 +7,10 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import socket
+import sys
 import traceback
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -28,6 +30,8 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.wire impo
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 60
+# PyMongo's modules with its threads: since 4.9, and before.
+MONITORS = ("pymongo.synchronous.monitor", "pymongo.monitor")
 
 REFUSED_FIX = (
     "check login_user, login_password and login_database; to change the password give the one until now as"
@@ -220,6 +224,11 @@ class Client:
         for connection in self._open.values():
             connection.close()
         self._open.clear()
+        # The driver's threads look up every half second; its exit handler would wait for them at the end of every task.
+        for name in MONITORS:
+            handler = getattr(sys.modules.get(name), "_shutdown_resources", None)
+            if handler:
+                atexit.unregister(handler)
 
     def _connect(self, address: str, login: Login | None) -> Any:
         import pymongo

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import importlib
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import Client, Login
+from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.client import MONITORS, Client, Login
 from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model import LoginRefusedError
 from pymongo.errors import OperationFailure
 
@@ -64,3 +67,14 @@ def test_both_are_refused(monkeypatch: pytest.MonkeyPatch, before: str, tried: l
     with pytest.raises(LoginRefusedError, match="the login as admin was refused"):
         client.command(ADDRESS, "ping")
     assert server.tried == tried
+
+
+def test_a_task_does_not_wait_for_the_drivers_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it has such a handler is its own affair: this shows when it is called otherwise."""
+    for name in MONITORS:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    dropped: list[Any] = []
+    monkeypatch.setattr(atexit, "unregister", dropped.append)
+    Client(Login()).close()
+    assert [handler.__name__ for handler in dropped] == ["_shutdown_resources"]
