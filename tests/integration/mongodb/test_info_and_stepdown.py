@@ -68,6 +68,8 @@ def test_a_member_that_is_still_joining(start: Start) -> None:
     servers = start(2)
     replica_set(servers[0], servers[:1])
     replica_set(servers[0], servers, wait_timeout=0)
+    # It hears of its set with a heartbeat.
+    wait_for(lambda: "setName" in servers[1].hello())
     told = ask(servers[1])
     assert [member["joining"] for member in told["status"]] == [False, True]
     assert "votes" not in told["members"][1]
