@@ -4,13 +4,16 @@
 """How many proxied pages a second nginx gives, by configuration: python benchmarks/proxy.py [SECONDS]
 
 One Node.js process gives a page of 4 KiB. wrk asks it directly, through the configurations of the Apostrophe and of the
-Cromwell guide, and through that of the role nginx, in turns on the same machine. Fails when the role gives less than
-the bounds say. Needs root, the Debian packages nginx-light and wrk, and a machine that has nothing else to do.
+Cromwell guide, and through that of the role nginx, in turns on the same machine. The application has one processor for
+itself, as it has hosts for itself in a cluster: nginx and wrk share the others. Fails when the role gives less than the
+bounds say. Needs root, two processors, the Debian packages nginx-light and wrk, and a machine that has nothing else to
+do.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -28,6 +31,8 @@ sys.path.insert(0, str(REPO))
 
 from tests.integration.nginx.harness import Nginx, free_port, run_ansible
 
+PROCESSORS = os.sched_getaffinity(0)
+APP_PROCESSOR = min(PROCESSORS)
 ROUNDS = 2
 CONNECTIONS = 64
 BOUND_GUIDES = 2.5
@@ -44,7 +49,8 @@ PLAYBOOK = """
 def application(node: Path) -> Iterator[int]:
     """One process of the application; its port."""
     port = free_port()
-    process = subprocess.Popen([str(node), str(REPO / "benchmarks" / "page.js"), str(port)])
+    pinned = ["taskset", "--cpu-list", str(APP_PROCESSOR)]
+    process = subprocess.Popen([*pinned, str(node), str(REPO / "benchmarks" / "page.js"), str(port)])
     try:
         wait(f"http://127.0.0.1:{port}/")
         yield port
@@ -163,6 +169,10 @@ def main(seconds: int = 10) -> int:
     """Print the figures; 1 when a bound is broken."""
     if not shutil.which("wrk") or not shutil.which("nginx"):
         raise SystemExit("Install the packages nginx-light and wrk first.")
+    if len(PROCESSORS) < 2:
+        raise SystemExit("Two processors are needed: the application has one of them for itself.")
+    # What is started from here stays there, but for the application.
+    os.sched_setaffinity(0, PROCESSORS - {APP_PROCESSOR})
     figures = measure(seconds)
     role = figures["role nginx"]
     broken = []
