@@ -63,7 +63,8 @@ def test_jobs_rest_in_maintenance_until_it_is_over(cluster: Cluster, visitor: Si
     hosts = [cluster.hosts[name] for name in cluster.plan["apps"]["www"]["hosts"]]
 
     def timers() -> set[str]:
-        return {host.run("systemctl", "is-active", "scaleout-cron-www.heartbeat.timer", check=False) for host in hosts}
+        ask = ("systemctl", "is-active", "scaleout-cron-www.heartbeat.timer")
+        return {host.run(*ask, check=False).strip() for host in hosts}
 
     assert timers() == {"active"}
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,7 @@ def test_apps_and_hosts_come_and_go(cluster: Cluster) -> None:
     a_limited_run_leaves_what_balancers_use(cluster)
     an_app_is_retired_and_another_moves(cluster)
     a_balancer_removes_releases_that_nobody_keeps(cluster)
+    of_three_balancers_the_last_one_serves(cluster)
     hosts_leave_their_groups(cluster)
 
 
@@ -103,6 +105,38 @@ def a_balancer_removes_releases_that_nobody_keeps(cluster: Cluster) -> None:
     assert cluster.site("-e", "app_keep_releases=1").changed() > 0
     for host in cluster.addresses:
         assert cluster.sh(host, "ls /opt/webapp/www/releases").split() == [max(releases["h2"])]
+
+
+def of_three_balancers_the_last_one_serves(cluster: Cluster) -> None:
+    """One joins without moving the virtual IP; two die, and their return moves nothing; it leaves again."""
+    two, (holder,) = cluster.groups["loadbalancer"], cluster.holders()
+    cluster.groups["loadbalancer"] = ["h1", "h2", "b1"]
+    cluster.settles()
+    assert cluster.holders() == [holder]
+    dead = []
+    while len(dead) < 2:
+        dead += cluster.holders()
+        cluster.sh(dead[-1], "systemctl stop nginx")
+        wait_for_another_holder(cluster, dead)
+        assert json.loads(cluster.get(cluster.vip, "www")[0])["greeting"] == "www"
+    (last,) = cluster.holders()
+    for host in dead:
+        cluster.sh(host, "systemctl start nginx")
+    assert cluster.site().changed() == 0
+    assert cluster.holders() == [last]
+    cluster.groups["loadbalancer"] = two
+    cluster.settles()
+    assert cluster.sh("h2", "ls /etc/keepalived/keepalived.conf") == ""
+    assert len(cluster.holders()) == 1
+
+
+def wait_for_another_holder(cluster: Cluster, dead: list[str]) -> None:
+    for _try in range(100):
+        found = cluster.holders()
+        if len(found) == 1 and found[0] not in dead:
+            return
+        time.sleep(0.2)
+    pytest.fail(f"the virtual IP is on {cluster.holders()}, after {dead} died")
 
 
 def hosts_leave_their_groups(cluster: Cluster) -> None:
