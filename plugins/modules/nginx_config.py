@@ -99,7 +99,7 @@ options:
           - Nginx 1.29.6 and later does it by its own directive C(sticky).
         type: str
       sticky_secure:
-        description: Whether that directive sends the cookie over TLS only. Without the directive the request's scheme decides.
+        description: Whether the cookie is sent over TLS only. Otherwise the request's scheme decides, with nginx's own C(sticky) never.
         type: bool
       health_path:
         description: Path that a healthy server answers with O(upstreams[].health_status). A connection suffices if absent.
@@ -263,8 +263,10 @@ CERTIFICATE: dict[str, Any] = {
 EITHER = [("certificate", "certificate_file"), ("key", "key_file")]
 
 
-def fit_to_serve(given: Mapping[str, Any], client: Client, live: Mapping[str, str], installed: bool) -> dict[str, str]:
-    """The files of a certificate."""
+def fit_to_serve(
+    given: Mapping[str, Any], client: Client, live: Mapping[str, str], installed: bool
+) -> tuple[dict[str, str], list[str]]:
+    """The files of a certificate, and warnings."""
     name = given["name"]
     try:
         certificate, key = read_pair(given)
@@ -273,10 +275,11 @@ def fit_to_serve(given: Mapping[str, Any], client: Client, live: Mapping[str, st
             raise
         kept = {path: live[path] for path in tls_files(name, "", "") if path in live}
         if kept or not installed:
-            return kept
+            return kept, []
         certificate, key = placeholder(given["domains"], client.run)
-    check_certificate(name, certificate, key, [] if given["provisional"] else given["domains"])
-    return tls_files(name, certificate, key)
+    files = tls_files(name, certificate, key)
+    served = all(live.get(path) == text for path, text in files.items())
+    return files, check_certificate(name, certificate, key, [] if given["provisional"] else given["domains"], served)
 
 
 def configure(module: AnsibleModule, client: Client, executable: str | None) -> dict[str, Any]:
@@ -287,14 +290,17 @@ def configure(module: AnsibleModule, client: Client, executable: str | None) -> 
     }
     with client.alone():
         disk = client.read()
+        warnings: list[str] = []
         live = disk.generations.get(generation_in(disk.main, params["tree"]) or "", {})
         for given in params["certificates"]:
-            files.update(fit_to_serve(given, client, live, executable is not None))
+            found, expired = fit_to_serve(given, client, live, executable is not None)
+            files.update(found)
+            warnings += expired
         if params["upstreams"] is not None:
             files = with_upstreams(files, params["upstreams"], disk, params["tree"], version)
         desired = desire(params["main"], files, params["tree"])
         outcome = converge(desired, client, executable, module.check_mode)
-    for warning in outcome.warnings:
+    for warning in [*warnings, *outcome.warnings]:
         module.warn(warning)
     return {
         "changed": outcome.plan.changed,

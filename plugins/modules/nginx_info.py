@@ -95,8 +95,9 @@ def look(module: AnsibleModule, client: Client, executable: str | None) -> dict[
         running = client.running()
         live = read_live(client.read(), module.params["tree"])
     servers = []
-    for upstream in live.pools.upstreams if live else ():
-        connections = client.connections(upstream.servers)
+    upstreams = live.pools.upstreams if live else ()
+    connections = client.connections([server for upstream in upstreams for server in upstream.servers])
+    for upstream in upstreams:
         servers += [
             {
                 "upstream": upstream.name,
@@ -105,7 +106,7 @@ def look(module: AnsibleModule, client: Client, executable: str | None) -> dict[
                 "endpoint": server.endpoint,
                 "state": live.pools.state(upstream, server) if live else "",
                 "reason": live.pools.reason(upstream, server) if live else "",
-                "connections": connections[server.name],
+                "connections": connections[server.endpoint],
             }
             for server in upstream.servers
         ]

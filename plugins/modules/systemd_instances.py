@@ -60,7 +60,7 @@ options:
         type: float
         default: 90
       serial_start:
-        description: Whether it must never start beside others of this host.
+        description: Whether it must never start beside others of this host. The role app lets hosts with such instances take turns too.
         type: bool
         default: false
   takes_ports_of:

@@ -20,13 +20,14 @@ def status_text(plan: Mapping[str, Any], seen: Facts, secrets: Mapping[str, Mapp
     """A table for each app, a line an instance, then the deploy lock, the virtual IP and the secrets.
 
     `seen` has for each host that answered what was found there: `instances` as app_instances_info returns them,
-    `checks` as http_health does, `servers` as nginx_info does, `lock` and `lock_dead` as deploy_lock's `found` and
-    `dead`, `jobs` as singleton_cron's `last` by app, `leases` as `cron-guard history --json` says, and `addresses`.
+    `checks` as http_health does, `servers` as nginx_info does, `pages` the sites of which a balancer shows the
+    maintenance page, `lock` and `lock_dead` as deploy_lock's `found` and `dead`, `jobs` as singleton_cron's `last` by
+    app, `leases` as `cron-guard history --json` says, and `addresses`.
     `secrets` is shared_secrets_report of the role shared_secrets.
     """
     lines: list[str] = []
     for name, app in plan["apps"].items():
-        lines += [*_app(name, app, plan, seen), *_jobs(name, app, seen), ""]
+        lines += [*_app(name, app, plan, seen), *_maintenance(name, seen), *_jobs(name, app, seen), ""]
     return "\n".join([*lines, _lock(seen), *_virtual_ip(plan, seen), *_secrets(secrets or {})]) + "\n"
 
 
@@ -80,6 +81,15 @@ def _balanced(found: Mapping[str, Any], upstream: str, server: str) -> str:
         if (item["upstream"], item["name"]) == (upstream, server):
             return f"{item['state']} ({item['reason']})" if item["reason"] else str(item["state"])
     return "-"
+
+
+def _maintenance(name: str, seen: Facts) -> Iterator[str]:
+    """On which balancers visitors get the page, and on which they do not."""
+    balancers = {host: found["pages"] for host, found in seen.items() if "pages" in found}
+    on = [host for host, pages in balancers.items() if name in pages]
+    off = [host for host in balancers if host not in on]
+    if on:
+        yield f"  maintenance page on {', '.join(on)}" + (f", and not on {', '.join(off)}" if off else "")
 
 
 def _jobs(name: str, app: Mapping[str, Any], seen: Facts) -> Iterator[str]:

@@ -18,6 +18,8 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model impor
 # ssl.VERIFY_X509_PARTIAL_CHAIN, which Python 3.9 does not name: the certificate itself is the trust anchor.
 PARTIAL_CHAIN = 0x80000
 PLACEHOLDER_DAYS = 365
+# OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED.
+EXPIRED = 10
 
 
 def read_pair(given: Mapping[str, Any]) -> tuple[str, str]:
@@ -53,8 +55,11 @@ def placeholder(domains: Sequence[str], run: Callable[[list[str]], tuple[int, st
         return chain.read_text(encoding="utf-8"), secret.read_text(encoding="utf-8")
 
 
-def check_certificate(name: str, certificate: str, key: str, domains: Sequence[str]) -> None:
-    """A browser that trusts this certificate must be able to reach every domain: it shakes hands in memory."""
+def check_certificate(name: str, certificate: str, key: str, domains: Sequence[str], served: bool = False) -> list[str]:
+    """A browser that trusts this certificate must be able to reach every domain: it shakes hands in memory.
+
+    Returns warnings: that one has expired which is `served` already is no reason to refuse changes elsewhere.
+    """
     with tempfile.TemporaryDirectory(prefix="nginx_config.") as folder:
         chain, secret = Path(folder) / "chain.pem", Path(folder) / "key.pem"
         secret.touch(mode=0o600)
@@ -68,11 +73,16 @@ def check_certificate(name: str, certificate: str, key: str, domains: Sequence[s
         except (ssl.SSLError, OSError, ValueError) as error:
             raise _wrong(name, "certificate and key do not serve together", error) from None
     client.verify_flags |= PARTIAL_CHAIN
+    warnings = []
     for domain in domains:
         try:
             _shake_hands(server, client, domain.replace("*", "any"))
         except ssl.SSLError as error:
-            raise _wrong(name, f"the certificate does not serve for {domain}", error) from None
+            wrong = _wrong(name, f"the certificate does not serve for {domain}", error)
+            if not served or getattr(error, "verify_code", 0) != EXPIRED:
+                raise wrong from None
+            warnings.append(str(wrong))
+    return warnings
 
 
 def _no_password() -> str:

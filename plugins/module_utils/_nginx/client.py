@@ -135,12 +135,11 @@ class Client:
         return found
 
     def connections(self, servers: Sequence[Server]) -> dict[str, int]:
-        """By server, the connections of workers to it: requests in flight, and idle ones kept for more."""
+        """By endpoint, the connections of workers to it: requests in flight, and idle ones kept for more."""
         pid = self._master()
         wanted = {server.endpoint: endpoints_of(server.address, server.port) for server in servers}
         tables = [_text(Path("/proc/net") / name) or "" for name in ("tcp", "tcp6")]
-        found = counts(wanted, sockets_of(self._workers(pid) if pid else ()), tables, sys.byteorder == "little")
-        return {server.name: found[server.endpoint] for server in servers}
+        return counts(wanted, sockets_of(self._workers(pid) if pid else ()), tables, sys.byteorder == "little")
 
     # What it does
 
@@ -149,7 +148,8 @@ class Client:
         deadline = time.monotonic() + seconds
         quiet = False
         while True:
-            busy = {name: number for name, number in self.connections(servers).items() if number}
+            found = self.connections(servers)
+            busy = {server.name: found[server.endpoint] for server in servers if found[server.endpoint]}
             # Seen twice, whatever the time: a request just read by an old worker has no connection yet.
             if (quiet and not busy) or (busy and time.monotonic() >= deadline):
                 return busy

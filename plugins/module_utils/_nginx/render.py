@@ -105,6 +105,7 @@ def _sticky_maps(pools: Pools, upstream: Upstream, native: bool) -> Iterator[str
         yield _map("$host", f"${cookie}_upstream", {}, upstream.name)
         yield _map("$host", f"${cookie}_set_cookie", {})
     else:
+        secure = "; Secure" if upstream.sticky_secure else "$sticky_secure"
         yield _map(
             f"$cookie_{cookie}",
             f"${cookie}_upstream",
@@ -124,7 +125,7 @@ def _sticky_maps(pools: Pools, upstream: Upstream, native: bool) -> Iterator[str
                 '"~^[0-9]+\\|\\|"': '""',
                 '"~^[0-9]+\\|([0-9a-f]+)\\|\\1$"': '""',
             },
-            f'"{cookie}=${cookie}_answered; Path=/; HttpOnly; SameSite=Lax$sticky_secure"',
+            f'"{cookie}=${cookie}_answered; Path=/; HttpOnly; SameSite=Lax{secure}"',
         )
     # A request that is not idempotent goes to the pool only when not a byte of it was sent. The pool gets none twice.
     pool, sent = upstream.name.replace(".", "\\."), "(POST|LOCK|PATCH)\\|[^|]*[1-9][^|]*\\|"

@@ -93,12 +93,15 @@ def choose_label(wanted: Wanted, known: dict[str, Seen], unseen: list[str]) -> t
 
 
 def running_label(known: dict[str, Seen], before: str) -> str:
-    """What the app runs: `before` where that is there and hosts differ, else what most of them run; empty if none."""
+    """What the app runs: `before` where that is there and hosts differ, else what most of them run; empty if none.
+
+    One that was never well anywhere counts only where all are like that: an interrupted run left it behind.
+    """
     running, made, well = _running(known), _made_by_any(known), _verified_by_any(known)
-    # One that never was well may be what the interrupted run left behind.
     if before in made and running and (len(running) > 1 or not well & set(running)):
         return before
-    return max(((count, made[label], label) for label, count in running.items()), default=(0, "", ""))[2]
+    ranked = [(label in well, count, made[label], label) for label, count in running.items()]
+    return max(ranked, default=(False, 0, "", ""))[3]
 
 
 def distrusted(known: dict[str, Seen], label: str) -> list[str]:
@@ -109,10 +112,17 @@ def distrusted(known: dict[str, Seen], label: str) -> list[str]:
 
 
 def previous_label(known: dict[str, Seen], before: str) -> str:
-    """The newest release that was made before the running one, and ran well once."""
+    """The newest release that was made before the running one, and ran well once.
+
+    Where a deploy was interrupted, that is the one of before it.
+    """
     made, now = _made_by_any(known), running_label(known, before)
     well = _verified_by_any(known)
+    interrupted = now in well and any((made[label], label) > (made[now], now) for label in _running(known))
     older = [(made[label], label) for label in well & made.keys() if now and (made[label], label) < (made[now], now)]
+    # Nobody has looked into the deploy lock yet where `before` is empty.
+    if interrupted and (now == before or not older):
+        return now
     if not older:
         there = ", ".join(sorted(made, key=lambda name: (made[name], name), reverse=True)) or "none"
         raise ScaleoutError(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_address, ip_interface
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from typing import Any
 
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.certificates import site_tls
@@ -62,8 +62,10 @@ def _upstream(app: App, name: str, service: Mapping[str, Any], problems: Problem
 
 
 def _sticky(app: App, service: str) -> dict[str, Any]:
+    """Its cookie goes over TLS only where visitors have nothing else, be it that another balancer ends it."""
     tls = app.declared["tls"]
-    secure = {"sticky_secure": True} if tls and tls["redirect"] else {}
+    only_tls = tls["redirect"] if tls else (app.declared["url"] or "").startswith("https://")
+    secure = {"sticky_secure": True} if only_tls else {}
     return {"sticky_cookie": f"{app.name}_{service}_instance", **secure}
 
 
@@ -143,6 +145,9 @@ def plan_vip(inputs: Inputs, problems: Problems) -> dict[str, Any] | None:
         {"host": host.name, "address": host.address, "priority": max(FIRST_PRIORITY - at, 1)}
         for at, host in enumerate(inputs.group("loadbalancer"))
     ]
+    if is_address(vip["address"]):
+        # As hosts show it.
+        vip["address"] = str(ip_address(vip["address"]))
     return {**vip, "holders": holders}
 
 
@@ -159,7 +164,8 @@ def _check_vip(vip: Mapping[str, Any], inputs: Inputs, problems: Problems) -> No
     if vip["prefix"] > address.max_prefixlen:
         problems.add(f"is {vip['prefix']}, must be between 1 and {address.max_prefixlen}", place / "prefix")
         return
-    owners = [host.name for host in inputs.hosts.values() if vip["address"] in (host.address, host.login_address)]
+    own = {host.name: _addresses(host) for host in inputs.hosts.values()}
+    owners = [name for name, addresses in own.items() if address in addresses]
     if owners:
         problems.add(
             f"{address} is the address of {', '.join(owners)}", place / "address", "take an address that no host has"
@@ -170,13 +176,17 @@ def _check_vip(vip: Mapping[str, Any], inputs: Inputs, problems: Problems) -> No
             f"{address} is not for a host in {network}", place / "address", "take one between the first and the last"
         )
     for host in inputs.group("loadbalancer"):
-        own = [ip_address(text) for text in dict.fromkeys((host.address, host.login_address)) if is_address(text)]
-        if own and not any(one in network for one in own):
+        has = own[host.name]
+        if has and not any(one in network for one in has):
             problems.add(
-                f"the balancer {host.name} ({', '.join(map(str, own))}) is not in {network} and cannot hold {address}",
+                f"the balancer {host.name} ({', '.join(map(str, has))}) is not in {network} and cannot hold {address}",
                 place / "prefix",
                 "correct address and prefix, or the balancer's ansible_host or webapp_address",
             )
+
+
+def _addresses(host: Host) -> list[IPv4Address | IPv6Address]:
+    return [ip_address(text) for text in dict.fromkeys((host.address, host.login_address)) if is_address(text)]
 
 
 class Firewall:

@@ -165,6 +165,21 @@ def test_what_would_not_serve_is_refused(
     assert site.talk().startswith("HTTP/1.1 200")
 
 
+def test_one_that_has_expired_while_it_was_served_stops_no_change_elsewhere(site: Site, tmp_path: Path) -> None:
+    served = {kind: next(site.nginx.root.glob(f"scaleout.d/*/tls/www.{kind}")) for kind in ("crt", "key")}
+    tls = dict(zip(("certificate", "key"), map(str, certificate(tmp_path, *DOMAINS, days=-1))))
+    routes = [{"path": "/", "upstream": "www-web"}]
+    other = [{"name": "plain", "domains": ["plain.example.com"], "routes": routes}]
+    served["crt"].write_text(Path(tls["certificate"]).read_text())
+    served["key"].write_text(Path(tls["key"]).read_text())
+    told = site.apply(tls=tls, others=other)
+    assert told["reloaded"]
+    assert "certificates: www: the certificate does not serve for www.example.com: certificate has expired" in str(
+        told["warnings"]
+    )
+    assert site.apply()["reloaded"]
+
+
 def test_files_on_the_balancer(site: Site) -> None:
     assert not site.apply(tls={"on_host": True})["changed"]
 

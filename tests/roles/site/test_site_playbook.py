@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import time
+import urllib.error
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.support.small_cluster import SmallCluster
+from tests.support.small_cluster import BARE, SmallCluster
 
 IMAGES = {"h1": "debian12", "h2": "debian13", "b1": "debian12"}
 PORTS = {"www": 3000, "api": 3100, "old": 3200}
+PROFILES = {"www": "tiny", "api": "turns", "old": "bare"}
 
 
 class Cluster(SmallCluster):
@@ -27,7 +31,10 @@ class Cluster(SmallCluster):
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     found = Cluster(tmp_path_factory.mktemp("site"), "sitetest", "172.31.74", IMAGES)
     found.groups = {"app": ["h1", "h2"], "loadbalancer": ["h1", "b1"]}
-    found.apps = {name: found.app(name, "tiny" if name == "www" else "bare", port) for name, port in PORTS.items()}
+    turns: dict[str, Any] = copy.deepcopy(BARE)
+    turns["services"]["web"]["serial_start"] = True
+    (found.folder / "profiles" / "turns.yml").write_text(json.dumps(turns))
+    found.apps = {name: found.app(name, PROFILES[name], port) for name, port in PORTS.items()}
     with found.up():
         yield found
 
@@ -39,18 +46,30 @@ def test_apps_and_hosts_come_and_go(cluster: Cluster) -> None:
     an_app_is_retired_and_another_moves(cluster)
     a_balancer_removes_releases_that_nobody_keeps(cluster)
     of_three_balancers_the_last_one_serves(cluster)
+    a_balancer_that_was_down_hears_of_maintenance(cluster)
     hosts_leave_their_groups(cluster)
 
 
 def several_apps(cluster: Cluster) -> None:
     assert cluster.site("--check").changed() > 0
     assert cluster.sh("h1", "ls /opt/webapp /etc/webapp") == ""
-    cluster.settles()
+    first = cluster.site("--diff")
+    assert first.changed() > 0
+    # In one task where they may start beside each other, in two where they take turns. www is the first.
+    assert sorted(started_together(first.output)) == [["h1"], ["h1", "h2"], ["h1", "h2"], ["h2"]]
+    assert cluster.site().changed() == 0
     for address in (cluster.addresses["h1"], cluster.addresses["b1"], cluster.vip):
         for app in PORTS:
             assert json.loads(cluster.get(address, app)[0])["greeting"] == app
         assert cluster.get(address, "www", "/plain.txt")[0] == "plain"
     assert cluster.sh("b1", "ls /opt/webapp") == "www"
+
+
+def started_together(output: str) -> list[list[str]]:
+    """The hosts that each task started instances on."""
+    tasks = output.split("TASK [")
+    found = [sorted(re.findall(r"^changed: \[(\w+)\]", task, re.M)) for task in tasks if "Run the instances]" in task]
+    return [hosts for hosts in found if hosts]
 
 
 def a_mistyped_release_touches_nothing(cluster: Cluster) -> None:
@@ -108,12 +127,21 @@ def a_balancer_removes_releases_that_nobody_keeps(cluster: Cluster) -> None:
 
 
 def of_three_balancers_the_last_one_serves(cluster: Cluster) -> None:
-    """One joins without moving the virtual IP; two die, and their return moves nothing; it leaves again."""
+    """One joins without taking the virtual IP; two die, and their return moves nothing; it leaves again."""
     two, (holder,) = cluster.groups["loadbalancer"], cluster.holders()
-    cluster.groups["loadbalancer"] = ["h1", "h2", "b1"]
+    # The first of them has the highest priority.
+    cluster.groups["loadbalancer"] = ["h2", "h1", "b1"]
+    refused = cluster.site("--limit", "h2")
+    assert refused.code != 0
+    assert "h2 is a new balancer, and h1, b1 would not hear of it: run this without --limit" in " ".join(
+        refused.output.split()
+    )
+    assert "changed: [" not in refused.output
+    before = {host: became_holder(cluster, host) for host in cluster.addresses}
     cluster.settles()
+    assert {host: became_holder(cluster, host) for host in cluster.addresses} == before
     assert cluster.holders() == [holder]
-    dead = []
+    dead: list[str] = []
     while len(dead) < 2:
         dead += cluster.holders()
         cluster.sh(dead[-1], "systemctl stop nginx")
@@ -130,6 +158,10 @@ def of_three_balancers_the_last_one_serves(cluster: Cluster) -> None:
     assert len(cluster.holders()) == 1
 
 
+def became_holder(cluster: Cluster, host: str) -> int:
+    return int(cluster.sh(host, "journalctl -u keepalived | grep -c 'MASTER STATE' || true"))
+
+
 def wait_for_another_holder(cluster: Cluster, dead: list[str]) -> None:
     for _try in range(100):
         found = cluster.holders()
@@ -137,6 +169,27 @@ def wait_for_another_holder(cluster: Cluster, dead: list[str]) -> None:
             return
         time.sleep(0.2)
     pytest.fail(f"the virtual IP is on {cluster.holders()}, after {dead} died")
+
+
+def a_balancer_that_was_down_hears_of_maintenance(cluster: Cluster) -> None:
+    def shows_the_page(host: str) -> bool:
+        try:
+            cluster.get(cluster.addresses[host], "www")
+        except urllib.error.HTTPError as error:
+            return error.code == 503
+        return False
+
+    for state in ("on", "off"):
+        cluster.hosts["b1"] = "172.31.74.99"
+        assert cluster.play("playbooks/maintenance.yml", "-e", f"webapp_maintenance={state}").code != 0
+        cluster.hosts["b1"] = cluster.addresses["b1"]
+        assert (shows_the_page("h1"), shows_the_page("b1")) == (state == "on", state == "off")
+        told = cluster.play("playbooks/status.yml")
+        on, off = ("h1", "b1") if state == "on" else ("b1", "h1")
+        assert f"maintenance page on {on}, and not on {off}" in told.output
+        assert cluster.site().changed() > 0
+        assert (shows_the_page("h1"), shows_the_page("b1")) == (state == "on", state == "on")
+        assert cluster.site().changed() == 0
 
 
 def hosts_leave_their_groups(cluster: Cluster) -> None:

@@ -94,6 +94,11 @@ class TestApostrophe:
         assert planned["apps"]["www"]["url"] == "https://www.example.com"
         assert planned["upstreams"][0]["sticky_secure"] is True
 
+    def test_another_balancer_ends_tls(self) -> None:
+        changes = {"url": "https://www.example.com", "services": {"web": {"sticky": True}}}
+        assert plan({"www": {**app(), **changes}})["upstreams"][0]["sticky_secure"] is True
+        assert "sticky_secure" not in plan({"www": {**app(), **changes, "url": None}})["upstreams"][0]
+
     def test_how_requests_are_spread(self) -> None:
         balance = {"method": "least_conn", "weights": {"app1": 3}, "backup": ["app2"], "max_fails": 1}
         services = {"web": {"instances": 1, "sticky": True, "balance": balance, "health": {"path": "/healthz"}}}
@@ -392,6 +397,11 @@ class TestNetwork:
         vip = {"address": "192.0.2.10", "prefix": 24, "interface": "eth0", "router_id": 51}
         outside = {name: {"login_address": f"192.0.2.{at}"} for at, name in ((1, "lb1"), (2, "lb2"))}
         assert plan(vip=vip, hosts=outside)["vip"]["address"] == "192.0.2.10"
+
+    def test_an_ipv6_address_is_written_as_hosts_show_it(self) -> None:
+        vip = {"address": "2001:DB8:0::10", "prefix": 64, "interface": "eth0", "router_id": 51}
+        inside = {name: {"login_address": f"2001:db8::{at}"} for at, name in ((1, "lb1"), (2, "lb2"))}
+        assert plan(vip=vip, hosts=inside)["vip"]["address"] == "2001:db8::10"
 
     def test_only_what_is_needed_is_let_in(self) -> None:
         planned = plan({"www": site()}, redis={}, memcached={})

@@ -438,6 +438,11 @@ class TestVip:
         assert found.startswith(f"webapp_vip.{where}: ")
         assert why in found
 
+    def test_an_address_of_a_host_in_other_words(self) -> None:
+        vip = {**VIP, "address": "2001:DB8:0::1", "prefix": 64}
+        found = problems(vip=vip, hosts={"app1": {"login_address": "2001:db8::1"}})
+        assert any("2001:db8::1 is the address of app1" in one for one in found)
+
     def test_not_in_the_network_of_the_balancers(self) -> None:
         found = problems(vip={**VIP, "address": "192.0.2.10"})
         assert len(found) == 2

@@ -61,6 +61,14 @@ def test_all_is_well() -> None:
     ]
 
 
+def test_a_maintenance_page_that_not_all_balancers_show_is_told() -> None:
+    both: dict[str, dict[str, Any]] = {"b1": {"pages": ["www"]}, "b2": {"pages": ["www"]}}
+    assert "  maintenance page on b1, b2" in status_text(PLAN, both).splitlines()
+    one: dict[str, dict[str, Any]] = {"b1": {"pages": []}, "b2": {"pages": ["www"]}, "a1": {}}
+    assert "  maintenance page on b2, and not on b1" in status_text(PLAN, one).splitlines()
+    assert "maintenance" not in status_text(PLAN, {"b1": {"pages": ["other"]}})
+
+
 def test_what_is_not_well_is_named() -> None:
     lock = {"owner": "alice@ops", "since": "2026-11-21T10:11:12Z", "reason": "deploy of www"}
     seen: dict[str, dict[str, Any]] = {

@@ -7,6 +7,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.client impo
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.converge import converge
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.model import NginxConfigError
 from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.plan import desire
+from ansible_collections.scaleout.webapp.plugins.module_utils._nginx.upstreams import Server
 
 DESIRED = desire("include @TREE@/*.conf; # @GENERATION@\n", {"a.conf": "a\n", "sub/b.conf": "b\n"}, "managed")
 
@@ -106,6 +107,6 @@ def test_a_server_is_idle_when_seen_so_twice_also_without_time_to_wait(
 ) -> None:
     client = Nginx().client(tmp_path)
     looks = iter(seen)
-    monkeypatch.setattr(client, "connections", lambda servers: {"a": next(looks)})
-    assert client.wait_idle([], 0) == left
+    monkeypatch.setattr(client, "connections", lambda servers: {servers[0].endpoint: next(looks)})
+    assert client.wait_idle([Server("a", "127.0.0.1", 3000)], 0) == left
     assert not list(looks)

@@ -91,6 +91,10 @@ class TestRender:
         found = text(pool(sticky_cookie="c"), states={"www-web": {"app2-1": "draining"}})
         assert (found.count("down;"), found.count("server 10.0.0.2:3000")) == (1, 2)
 
+    def test_the_cookie_is_for_tls_where_that_is_said(self) -> None:
+        assert 'SameSite=Lax; Secure"' in text(pool(sticky_cookie="c", sticky_secure=True))
+        assert 'SameSite=Lax$sticky_secure"' in text(pool(sticky_cookie="c"))
+
     def test_native_sticky(self) -> None:
         states = {"www-web": {"app2-1": "draining", "app3-1": "drained"}}
         found = text(pool(sticky_cookie="c", sticky_secure=True), version=NEW, states=states)

@@ -64,6 +64,15 @@ def test_what_an_interrupted_run_left_on_the_only_host_does_not_count_as_running
     assert decide(wanted({"a": replace(host, verified=["1", "2"])}, pinned="3", before="1")).running == "2"
 
 
+def test_one_that_never_was_well_does_not_win_over_one_that_was() -> None:
+    """A deploy of 2 was killed, or lost a host, after it had switched some: nobody saw 2 well."""
+    for switched in ("12", "122"):
+        seen = {name: replace(holding("1", "2", current=at), verified=["1"]) for name, at in zip("abc", switched)}
+        assert decide(wanted({**seen})).label == "1"
+    seen["c"] = replace(seen["c"], verified=["1", "2"])
+    assert decide(wanted({**seen})).label == "2"
+
+
 def test_who_goes_back_leaves_newer_releases_for_good() -> None:
     host = replace(holding("1", "2", "3", current="3"), verified=["1", "2", "3"])
     assert decide(wanted({"a": host}, pinned="1")).distrusted == ["2", "3"]
@@ -80,6 +89,21 @@ def test_all_hosts_agree_whatever_an_old_note_says() -> None:
 def test_the_previous_release_ran_well_and_is_older() -> None:
     host = replace(holding("1", "2", "3", "4", current="3"), verified=["1", "3", "4"])
     assert decide(wanted({"a": host}, previous=True)).label == "1"
+
+
+@pytest.mark.parametrize("before", ["2", ""], ids=["the lock tells", "nobody looked yet"])
+def test_who_rolls_back_an_interrupted_deploy_gets_what_ran_before_it(before: str) -> None:
+    at = {"a": "3", "b": "2"}
+    seen = {name: replace(holding("1", "2", "3", current=label), verified=["2"]) for name, label in at.items()}
+    assert decide(wanted({**seen}, previous=True, before=before)).label == "2"
+    well = {name: replace(host, verified=["1", "2", "3"]) for name, host in seen.items()}
+    assert decide(wanted({**well}, previous=True, before="2")).label == "2"
+
+
+def test_an_interrupted_rollback_goes_on() -> None:
+    at = {"a": "1", "b": "2"}
+    seen = {name: replace(holding("1", "2", current=label), verified=["1", "2"]) for name, label in at.items()}
+    assert decide(wanted({**seen}, previous=True, before="2")).label == "1"
 
 
 @pytest.mark.parametrize("verified", [[], ["2"], ["gone"]])
