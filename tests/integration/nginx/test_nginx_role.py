@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -19,6 +20,12 @@ from tests.integration.nginx.harness import Backend, Nginx, apply_role
 from tests.support.traffic import Request, Traffic
 
 REQUESTS = int(os.environ.get("SCALEOUT_REQUESTS", "2000"))
+
+HANDSHAKE = (
+    "GET {} HTTP/1.1\r\nHost: www.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+HELLO = b"\x81\x05hello"
 
 
 class Site:
@@ -198,20 +205,37 @@ def test_cors_preflight(site: Site) -> None:
 
 
 def test_websocket(site: Site) -> None:
-    request = (
-        "GET {} HTTP/1.1\r\nHost: www.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
     with socket.create_connection(("127.0.0.1", site.nginx.port), timeout=5) as client:
-        client.sendall(request.format("/socket.io/").encode())
+        client.sendall(HANDSHAKE.format("/socket.io/").encode())
         head = client.recv(4096)
         assert head.startswith(b"HTTP/1.1 101")
         assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
-        client.sendall(b"\x81\x05hello")
-        assert client.recv(100) == b"\x81\x05hello"
+        client.sendall(HELLO)
+        assert client.recv(100) == HELLO
     with socket.create_connection(("127.0.0.1", site.nginx.port), timeout=5) as client:
-        client.sendall(request.format("/").encode())
+        client.sendall(HANDSHAKE.format("/").encode())
         assert client.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_a_websocket_outlives_a_reload_by_the_time_that_old_workers_have(site: Site) -> None:
+    try:
+        assert site.apply(nginx_worker_shutdown_timeout=3)["reloaded"]
+        with socket.create_connection(("127.0.0.1", site.nginx.port), timeout=5) as client:
+            client.sendall(HANDSHAKE.format("/socket.io/").encode())
+            assert client.recv(4096).startswith(b"HTTP/1.1 101")
+            site.nginx.hang_up()
+            echoes, deadline = 0, time.monotonic() + 30
+            with contextlib.suppress(OSError):
+                while True:
+                    client.sendall(HELLO)
+                    if client.recv(100) != HELLO:
+                        break
+                    echoes += 1
+                    assert time.monotonic() < deadline, "the old worker goes on"
+                    time.sleep(0.2)
+        assert echoes >= 1
+    finally:
+        site.apply()
 
 
 def test_unknown_host_is_not_served(site: Site) -> None:
