@@ -263,6 +263,15 @@ def test_the_last_runs_are_told_in_their_order(hosts_of_any: list[Node], tmp_pat
     assert re.findall(r"^  (\S+)  finished", said, re.MULTILINE) == [fires[1], fires[0], FIRE]
 
 
+def test_a_job_that_is_not_here_hides_no_other(nodes: list[Node], tmp_path: Path) -> None:
+    settings = nodes[0].settings(tmp_path.name, "true")
+    assert nodes[0].run("run", str(settings), "--fire", FIRE)[0] == 0
+    code, said = nodes[0].run("history", str(tmp_path / "none.json"), str(settings))
+    assert code == 0
+    assert f"there is no {tmp_path / 'none.json'}" in said
+    assert f"{FIRE}  finished" in said
+
+
 @pytest.mark.parametrize("store", ["mongo", "redis"], indirect=True)
 def test_a_long_history_is_not_read_for_a_fire(store: MongoSet | RedisServer, tmp_path: Path) -> None:
     node = Node("app", tmp_path, store.url)
