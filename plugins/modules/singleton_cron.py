@@ -116,7 +116,7 @@ options:
         description:
           - With O(jobs[].strategy=lease), whether the job is started again when the host that ran it dies or stops it half-way. Only for a job
             that does no harm when it is done one and a half times.
-          - Without it the run is recorded as lost.
+          - Without it the run is recorded as lost, and with it after ten attempts.
         type: bool
         default: false
       store_failure:

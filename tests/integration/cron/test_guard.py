@@ -159,6 +159,25 @@ def test_a_job_to_be_started_again_is_so_after_its_host_was_told_to_stop(nodes: 
         assert (run["state"], run["attempt"], run["node"]) == ("finished", 2, "app1" if watched else "app0")
 
 
+def test_a_job_that_kills_its_guard_each_time_is_left_and_holds_up_no_other(nodes: list[Node], tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    command = f"echo $SCALEOUT_FIRE >> {marks}; [ $SCALEOUT_FIRE = {NEXT} ] || {{ kill -9 $PPID; sleep 300; }}"
+    first, second, _third = (node.settings(tmp_path.name, command, retry=True) for node in nodes)
+    for attempt in range(1, 11):
+        assert nodes[0].run("run", str(first), "--fire", FIRE)[0] == -9
+        assert marks.read_text().split() == [FIRE] * attempt
+    code, said = nodes[1].run("run", str(second), "--fire", NEXT)
+    assert code == 0, said
+    before, after = nodes[1].history(second)
+    assert (before["state"], before["attempt"]) == ("lost", 10)
+    assert before["why"] == "app0 died half-way, at the last of 10 attempts"
+    assert after["state"] == "finished"
+    # Its own host, which remembers it, leaves it too.
+    assert nodes[0].run("run", str(first), "--fire", FIRE)[0] == 0
+    assert marks.read_text().split() == [FIRE] * 10 + [NEXT]
+    assert not list(nodes[0].state.iterdir())
+
+
 def test_a_host_without_the_user_leaves_it_to_the_others(nodes: list[Node], tmp_path: Path) -> None:
     first = nodes[0].settings(tmp_path.name, "true", user="nosuchuser")
     second = nodes[1].settings(tmp_path.name, "true")

@@ -123,6 +123,27 @@ def test_a_job_stopped_as_the_store_was_silent_is_started_again(tmp_path: Path) 
     assert (run.state, run.attempt) == ("finished", 2)
 
 
+@pytest.mark.parametrize(("attempts", "state", "started"), [(9, "finished", "x\n"), (10, "lost", "")])
+@pytest.mark.parametrize("found", ["lost", "running"])
+def test_what_was_lost_too_often_stays_so(tmp_path: Path, found: str, attempts: int, state: str, started: str) -> None:
+    store = Memory(Record("test/job", FIRE, found, "token", "app2", "app2:1", attempt=attempts))
+    marks = tmp_path / "marks"
+    marks.touch()
+    assert guard_of(tmp_path, store, f"echo x >> {marks}", retry=True).fire(FIRE) == 0
+    assert (store.kept[FIRE].state, marks.read_text()) == (state, started)
+    assert not list((tmp_path / "state").iterdir())
+
+
+def test_stopped_at_its_last_attempt_it_is_not_found_on_the_disk(tmp_path: Path) -> None:
+    store = Memory(Record("test/job", FIRE, "lost", "token", "app2", "app2:1", attempt=9))
+    guard = guard_of(tmp_path, store, "kill -TERM $$", retry=True)
+    guard.stopping = True
+    with pytest.raises(SystemExit):
+        guard.fire(FIRE)
+    assert (store.kept[FIRE].state, store.kept[FIRE].attempt) == ("lost", 10)
+    assert not list((tmp_path / "state").glob("*.begun"))
+
+
 @pytest.mark.parametrize("outcome", [None, {"state": "lost", "why": "stopped"}, {"state": "finished", "exit_code": 7}])
 def test_what_a_dead_guard_left_half_way_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: dict[str, Any] | None
