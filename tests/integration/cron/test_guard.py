@@ -122,6 +122,26 @@ def test_a_fire_is_skipped_while_the_one_before_runs(nodes: list[Node], tmp_path
     before, after = nodes[1].history(second)
     assert (before["state"], after["state"]) == ("finished", "skipped")
     assert after["why"] == f"the one of {FIRE} still runs on app0"
+    # Its own timer starts a guard for it as soon as the job has ended.
+    assert f"{NEXT} is with app1, skipped" in nodes[0].run("run", str(first), "--fire", NEXT)[1]
+
+
+def test_with_retry_all_wait_for_the_end_and_nothing_is_skipped(nodes: list[Node], tmp_path: Path) -> None:
+    marks, stop = tmp_path / "marks", tmp_path / "stop"
+    command = f"echo $SCALEOUT_FIRE >> {marks}; while [ ! -e {stop} ]; do sleep 0.1; done"
+    first, second, _third = (node.settings(tmp_path.name, command, retry=True) for node in nodes)
+    running = nodes[0].start("run", str(first), "--fire", FIRE)
+    wait_for(marks, FIRE)
+    waiting = nodes[1].start("run", str(second), "--fire", FIRE)
+    # Longer than a lease.
+    time.sleep(4)
+    assert (running.poll(), waiting.poll()) == (None, None)
+    stop.touch()
+    said, _none = waiting.communicate(timeout=60)
+    assert f"{FIRE} is with app0, finished" in said
+    running.communicate(timeout=60)
+    assert nodes[0].run("run", str(first), "--fire", NEXT)[0] == 0
+    assert marks.read_text().split() == [FIRE, NEXT]
 
 
 def test_asked_to_stop_it_ends_the_job_and_says_so(nodes: list[Node], tmp_path: Path) -> None:
