@@ -127,7 +127,9 @@ options:
         type: str
         choices: [skip, run]
   timezone:
-    description: Time zone of all schedules. In one with summer time, nothing runs in the hour that is skipped or repeated.
+    description:
+      - Time zone of all schedules. In one with summer time, what falls into the hour that is skipped does not run, and the repeated hour
+        runs once.
     type: str
     default: UTC
   phase:
