@@ -17,7 +17,12 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.scaleout.webapp.plugins.filter.cron_placement import cron_placement
-from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client import Client, last_runs, show_notes
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client import (
+    PROPERTIES,
+    Client,
+    last_runs,
+    show_notes,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import Store, Wanted, read_jobs
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import Names, files, store_file
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
@@ -281,12 +286,17 @@ def test_two_jobs_of_one_id() -> None:
         read_jobs([JOB, JOB])
 
 
-def test_the_last_run() -> None:
+@pytest.mark.parametrize(
+    ("result", "code", "status", "shown"), [("exit-code", "1", "3", 3), ("timeout", "2", "15", -15)]
+)
+def test_the_last_run(result: str, code: str, status: str, shown: int) -> None:
+    assert "ExecMainCode" in PROPERTIES.split(",")
     said = {
         SERVICE: {
             "ActiveState": "failed",
-            "Result": "exit-code",
-            "ExecMainStatus": "3",
+            "Result": result,
+            "ExecMainCode": code,
+            "ExecMainStatus": status,
             "ExecMainStartTimestamp": "@1767225600",
             "ExecMainExitTimestamp": "@1767225613",
         },
@@ -297,8 +307,8 @@ def test_the_last_run() -> None:
             "running": False,
             "started": 1767225600,
             "ended": 1767225613,
-            "exit_code": 3,
-            "result": "exit-code",
+            "exit_code": shown,
+            "result": result,
             "next": 1767312000,
         },
         "never": {"running": False, "started": None, "ended": None, "exit_code": None, "result": None, "next": None},
