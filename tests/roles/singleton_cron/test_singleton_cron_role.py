@@ -202,13 +202,14 @@ def test_changes_leave_a_job_that_runs_alone(hosts: RoleHosts) -> None:
 
 @LONG
 def test_a_job_that_overruns_is_started_once_more_when_it_has_ended(hosts: RoleHosts) -> None:
-    """By systemd, which goes on from when the timer went off last."""
+    """By systemd, which goes on from when the timer went off last, and ends what the job left in the background."""
     starts = "/var/tmp/overruns"
-    command = f"date +%s >> {starts}; [ $(wc -l < {starts}) != 1 ] || sleep 65"
+    command = f"sleep 7654 & date +%s >> {starts}; [ $(wc -l < {starts}) != 1 ] || sleep 65"
     assert hosts.play("singleton_cron", singleton_cron_jobs=[{**TICK, "owner": "h1", "job": command}]).code == 0
     time.sleep(60 + 65 + 20)
     first, second = map(int, hosts.sh("h1", f"head -n 2 {starts}").split())
     assert 65 <= second - first < 75
+    assert hosts.sh("h1", "ps -eo args | grep -c '^[s]leep 7654'", check=False) == "0"
 
 
 def test_suspended_jobs_rest_and_come_back(hosts: RoleHosts) -> None:

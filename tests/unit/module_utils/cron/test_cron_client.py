@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import time
@@ -255,6 +256,15 @@ def test_units_are_what_systemd_takes(tmp_path: Path) -> None:
     done = subprocess.run(["systemd-analyze", "verify", *map(str, paths)], capture_output=True, text=True, check=False)
     assert [line for line in done.stderr.splitlines() if "scaleout-cron" in line] == []
     assert 'ExecStart=/bin/sh -c "echo \\"100%%\\" $$HOME \\\\ \'x\'"' in paths[0].read_text()
+
+
+@pytest.mark.parametrize("more", [{}, {"strategy": "lease", "store_failure": "skip"}])
+def test_nothing_keeps_systemd_from_ending_what_a_job_left_in_the_background(more: dict[str, Any]) -> None:
+    [job] = read_jobs([{**JOB, **more}])
+    names = Names("webapp", job.id)
+    service = files(job, names, "a", "UTC", "/guard", STORE)[names.paths["service"]].text
+    assert "\nType=oneshot\n" in service
+    assert not re.search("^(KillMode|SendSIGKILL|RemainAfterExit|Delegate)=", service, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
