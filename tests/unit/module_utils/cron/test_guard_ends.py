@@ -65,6 +65,17 @@ def test_a_full_disk_hides_no_outcome(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (store.kept[FIRE].state, store.kept[FIRE].exit_code) == ("finished", 3)
 
 
+def test_what_a_job_said_is_for_root_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "var" / "state"
+    for before in ("", "made by an earlier version"):
+        if before:
+            folder.chmod(0o755)
+        Attempt(folder, "test/job", FIRE, "token").prepare()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        # Others have things of their own beside it.
+        assert folder.parent.stat().st_mode & 0o555 == 0o555
+
+
 def test_a_job_that_does_not_listen_is_dead_before_its_lease_is_over(tmp_path: Path) -> None:
     """The store is silent from its start on, and another host starts it after a lease."""
     store = Memory()
