@@ -116,7 +116,7 @@ options:
         description:
           - With O(jobs[].strategy=lease), whether the job is started again when the host that ran it dies or stops it half-way. Only for a job
             that does no harm when it is done one and a half times.
-          - Without it the run is recorded as lost.
+          - Without it the run is recorded as lost, and with it after ten attempts.
         type: bool
         default: false
       store_failure:
@@ -127,7 +127,9 @@ options:
         type: str
         choices: [skip, run]
   timezone:
-    description: Time zone of all schedules. In one with summer time, nothing runs in the hour that is skipped or repeated.
+    description:
+      - Time zone of all schedules. In one with summer time, what falls into the hour that is skipped does not run, and the repeated hour
+        runs once.
     type: str
     default: UTC
   phase:

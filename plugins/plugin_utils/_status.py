@@ -22,13 +22,13 @@ def status_text(plan: Mapping[str, Any], seen: Facts, secrets: Mapping[str, Mapp
     `seen` has for each host that answered what was found there: `instances` as app_instances_info returns them,
     `checks` as http_health does, `servers` as nginx_info does, `pages` the sites of which a balancer shows the
     maintenance page, `lock` and `lock_dead` as deploy_lock's `found` and `dead`, `jobs` as singleton_cron's `last` by
-    app, `leases` as `cron-guard history --json` says, and `addresses`.
+    app, `leases` as `cron-guard history --json` says, or `leases_problem` where it could not, and `addresses`.
     `secrets` is shared_secrets_report of the role shared_secrets.
     """
     lines: list[str] = []
     for name, app in plan["apps"].items():
         lines += [*_app(name, app, plan, seen), *_maintenance(name, seen), *_jobs(name, app, seen), ""]
-    return "\n".join([*lines, _lock(seen), *_virtual_ip(plan, seen), *_secrets(secrets or {})]) + "\n"
+    return "\n".join([*lines, *_guards(seen), _lock(seen), *_virtual_ip(plan, seen), *_secrets(secrets or {})]) + "\n"
 
 
 def _app(name: str, app: Mapping[str, Any], plan: Mapping[str, Any], seen: Facts) -> Iterator[str]:
@@ -104,9 +104,9 @@ def _jobs(name: str, app: Mapping[str, Any], seen: Facts) -> Iterator[str]:
     for job in app["jobs"]:
         key = job["cron"]["id"]
         there = {host: found["jobs"][name][key] for host, found in seen.items() if key in _jobs_of(found, name)}
-        if job["strategy"] == "lease":
+        run = _last_run(f"{name}/{key}", seen) if job["strategy"] == "lease" else None
+        if run is not None or (job["strategy"] == "lease" and there):
             next_ = min((one["next"] for one in there.values() if one["next"]), default=None)
-            run = _last_run(f"{name}/{key}", seen)
             rows.append([key, "lease", *_lease(run), _time(next_) if there else UNREACHED])
             said += _said(key, run)
         else:
@@ -131,7 +131,7 @@ def _last_run(job: str, seen: Facts) -> Mapping[str, Any] | None:
 def _lease(run: Mapping[str, Any] | None) -> list[str]:
     """Host, time and outcome."""
     if not run:
-        return [UNREACHED if run is None else "-", "-", "-"]
+        return ["not known" if run is None else "-", "-", "-"]
     parts = [
         run["state"],
         "" if run["exit_code"] is None else f"exit code {run['exit_code']}",
@@ -140,6 +140,16 @@ def _lease(run: Mapping[str, Any] | None) -> list[str]:
         run["why"],
     ]
     return [str(run["node"]), str(run["fire"]).replace("T", " ").rstrip("Z"), ", ".join(part for part in parts if part)]
+
+
+def _guards(seen: Facts) -> Iterator[str]:
+    """What guards said that could not ask their store, and on which hosts."""
+    hosts: dict[str, list[str]] = {}
+    for host, found in seen.items():
+        if "leases_problem" in found:
+            hosts.setdefault(found["leases_problem"], []).append(host)
+    for problem, there in hosts.items():
+        yield f"no last runs of guarded jobs from {' and '.join(there)}: {problem}"
 
 
 def _said(job: str, run: Mapping[str, Any] | None) -> Iterator[str]:

@@ -30,9 +30,10 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model i
 
 NOTES = "var/lib/scaleout-webapp/cron"
 PROPERTIES = (
-    "Id,ActiveState,UnitFileState,NeedDaemonReload,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainExitTimestamp,"
-    "NextElapseUSecRealtime"
+    "Id,ActiveState,UnitFileState,NeedDaemonReload,Result,ExecMainCode,ExecMainStatus,ExecMainStartTimestamp,"
+    "ExecMainExitTimestamp,NextElapseUSecRealtime"
 )
+CLD_EXITED = "1"
 Run = Callable[[list], str]  # Python 3.8 evaluates this line: no list[str] here.
 
 
@@ -266,11 +267,17 @@ def last_runs(states: Mapping[str, Mapping[str, str]], ids: Iterable[str], name:
             "running": running,
             "started": started,
             "ended": None if running else ended,
-            "exit_code": None if running or started is None else int(service.get("ExecMainStatus", "0")),
+            "exit_code": None if running or started is None else _exit_code(service),
             "result": None if running or started is None else service.get("Result", ""),
             "next": _seconds(timer.get("NextElapseUSecRealtime", "")),
         }
     return found
+
+
+def _exit_code(service: Mapping[str, str]) -> int:
+    """Below zero it is the signal that killed it, as guards have it."""
+    status = int(service.get("ExecMainStatus", "0"))
+    return status if service.get("ExecMainCode", CLD_EXITED) == CLD_EXITED else -status
 
 
 def _seconds(text: str) -> int | None:

@@ -122,6 +122,26 @@ def test_a_fire_is_skipped_while_the_one_before_runs(nodes: list[Node], tmp_path
     before, after = nodes[1].history(second)
     assert (before["state"], after["state"]) == ("finished", "skipped")
     assert after["why"] == f"the one of {FIRE} still runs on app0"
+    # Its own timer starts a guard for it as soon as the job has ended.
+    assert f"{NEXT} is with app1, skipped" in nodes[0].run("run", str(first), "--fire", NEXT)[1]
+
+
+def test_with_retry_all_wait_for_the_end_and_nothing_is_skipped(nodes: list[Node], tmp_path: Path) -> None:
+    marks, stop = tmp_path / "marks", tmp_path / "stop"
+    command = f"echo $SCALEOUT_FIRE >> {marks}; while [ ! -e {stop} ]; do sleep 0.1; done"
+    first, second, _third = (node.settings(tmp_path.name, command, retry=True) for node in nodes)
+    running = nodes[0].start("run", str(first), "--fire", FIRE)
+    wait_for(marks, FIRE)
+    waiting = nodes[1].start("run", str(second), "--fire", FIRE)
+    # Longer than a lease.
+    time.sleep(4)
+    assert (running.poll(), waiting.poll()) == (None, None)
+    stop.touch()
+    said, _none = waiting.communicate(timeout=60)
+    assert f"{FIRE} is with app0, finished" in said
+    running.communicate(timeout=60)
+    assert nodes[0].run("run", str(first), "--fire", NEXT)[0] == 0
+    assert marks.read_text().split() == [FIRE, NEXT]
 
 
 def test_asked_to_stop_it_ends_the_job_and_says_so(nodes: list[Node], tmp_path: Path) -> None:
@@ -157,6 +177,25 @@ def test_a_job_to_be_started_again_is_so_after_its_host_was_told_to_stop(nodes: 
             assert not list(nodes[0].state.iterdir())
         run = nodes[0].history(first)[0]
         assert (run["state"], run["attempt"], run["node"]) == ("finished", 2, "app1" if watched else "app0")
+
+
+def test_a_job_that_kills_its_guard_each_time_is_left_and_holds_up_no_other(nodes: list[Node], tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    command = f"echo $SCALEOUT_FIRE >> {marks}; [ $SCALEOUT_FIRE = {NEXT} ] || {{ kill -9 $PPID; sleep 300; }}"
+    first, second, _third = (node.settings(tmp_path.name, command, retry=True) for node in nodes)
+    for attempt in range(1, 11):
+        assert nodes[0].run("run", str(first), "--fire", FIRE)[0] == -9
+        assert marks.read_text().split() == [FIRE] * attempt
+    code, said = nodes[1].run("run", str(second), "--fire", NEXT)
+    assert code == 0, said
+    before, after = nodes[1].history(second)
+    assert (before["state"], before["attempt"]) == ("lost", 10)
+    assert before["why"] == "app0 died half-way, at the last of 10 attempts"
+    assert after["state"] == "finished"
+    # Its own host, which remembers it, leaves it too.
+    assert nodes[0].run("run", str(first), "--fire", FIRE)[0] == 0
+    assert marks.read_text().split() == [FIRE] * 10 + [NEXT]
+    assert not list(nodes[0].state.iterdir())
 
 
 def test_a_host_without_the_user_leaves_it_to_the_others(nodes: list[Node], tmp_path: Path) -> None:
@@ -261,6 +300,15 @@ def test_the_last_runs_are_told_in_their_order(hosts_of_any: list[Node], tmp_pat
     code, said = node.run("history", str(settings), "--count", "3")
     assert code == 0
     assert re.findall(r"^  (\S+)  finished", said, re.MULTILINE) == [fires[1], fires[0], FIRE]
+
+
+def test_a_job_that_is_not_here_hides_no_other(nodes: list[Node], tmp_path: Path) -> None:
+    settings = nodes[0].settings(tmp_path.name, "true")
+    assert nodes[0].run("run", str(settings), "--fire", FIRE)[0] == 0
+    code, said = nodes[0].run("history", str(tmp_path / "none.json"), str(settings))
+    assert code == 0
+    assert f"there is no {tmp_path / 'none.json'}" in said
+    assert f"{FIRE}  finished" in said
 
 
 @pytest.mark.parametrize("store", ["mongo", "redis"], indirect=True)

@@ -346,6 +346,36 @@ def test_maintenance(cluster: Cluster) -> None:
     assert cluster.play("playbooks/maintenance.yml", "-e", "webapp_maintenance=maybe").code != 0
 
 
+def test_a_job_that_runs_is_neither_killed_nor_doubled(cluster: Cluster) -> None:
+    """It is due each minute, so also while the release goes out."""
+    unit, starts = "scaleout-cron-www.long", "/opt/webapp/www/home/long"
+
+    def runs() -> dict[str, str]:
+        """Its process, by host."""
+        asked = {host: cluster.sh(host, f"systemctl show --property=MainPID --value {unit}.service") for host in APPS}
+        return {host: pid for host, pid in asked.items() if pid not in ("", "0")}
+
+    command = "sh -c 'date >>\"$HOME/long\"; exec sleep 900'"
+    cluster.apps["www"]["jobs"] = [{"name": "long", "schedule": "* * * * *", "command": command}]
+    try:
+        assert cluster.site().changed() > 0
+        deadline = time.monotonic() + 75
+        while not runs():
+            assert time.monotonic() < deadline, "it does not start"
+            time.sleep(1)
+        before, release = runs(), cluster.release()
+        assert cluster.deploy().code == 0
+        time.sleep(65 - time.time() % 60)
+        assert cluster.release() != release
+        assert runs() == before
+        assert sum(len(cluster.sh(host, f"cat {starts} 2>/dev/null").splitlines()) for host in APPS) == len(before) == 1
+    finally:
+        for host in APPS:
+            cluster.sh(host, f"systemctl stop {unit}.timer {unit}.service; rm -f {starts}")
+        del cluster.apps["www"]["jobs"]
+        assert cluster.site().code == 0
+
+
 def test_fewer_and_more_are_not_seen(cluster: Cluster) -> None:
     before, retried = cluster.units(), cluster.retried(3001)
     assert sorted(before) == [f"{host}:{port}" for host in APPS for port in (3000, 3001)]

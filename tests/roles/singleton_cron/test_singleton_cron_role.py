@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan import ranked
 
 from tests.roles.conftest import RoleHosts
-from tests.support.full import FULL
+from tests.support.full import FULL, LONG
 from tests.support.playbook import run
 from tests.support.secrets import shown
 
@@ -193,9 +193,23 @@ def test_changes_leave_a_job_that_runs_alone(hosts: RoleHosts) -> None:
         done = hosts.play("singleton_cron", singleton_cron_jobs=[long])
         assert done.changed() > 0
         assert hosts.sh("h1", f"cat /proc/{pid}/comm") in ("sh", "sleep")
+        [host] = where(hosts, "tick")
+        assert hosts.sh(host, f"systemctl show -p User --value {service}") == "daemon"
     assert "tick still runs here, to its end" in done.output
     assert where(hosts, "tick") == ["h2"]
     hosts.sh("h1", f"kill {pid}")
+
+
+@LONG
+def test_a_job_that_overruns_is_started_once_more_when_it_has_ended(hosts: RoleHosts) -> None:
+    """By systemd, which goes on from when the timer went off last, and ends what the job left in the background."""
+    starts = "/var/tmp/overruns"
+    command = f"sleep 7654 & date +%s >> {starts}; [ $(wc -l < {starts}) != 1 ] || sleep 65"
+    assert hosts.play("singleton_cron", singleton_cron_jobs=[{**TICK, "owner": "h1", "job": command}]).code == 0
+    time.sleep(60 + 65 + 20)
+    first, second = map(int, hosts.sh("h1", f"head -n 2 {starts}").split())
+    assert 65 <= second - first < 75
+    assert hosts.sh("h1", "ps -eo args | grep -c '^[s]leep 7654'", check=False) == "0"
 
 
 def test_suspended_jobs_rest_and_come_back(hosts: RoleHosts) -> None:

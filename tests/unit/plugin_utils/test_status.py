@@ -152,8 +152,20 @@ def test_runs_that_did_not_end_well_and_what_they_said() -> None:
     assert "  2026-01-01 00:10:00  finished, exit code -15, 2.5 s, stopped at its limit  " in lines[5]
     assert "  2026-01-01 00:10:00  running, no sign of life since 2026-01-01T00:10:04Z  " in lines[6]
     assert lines[7].split()[:5] == ["first", "lease", "-", "-", "-"]
-    assert lines[8].split()[:6] == ["unasked", "lease", "not", "reached", "-", "-"]
+    assert lines[8].split()[:8] == ["unasked", "lease", "nobody", "that", "answered", "has", "it", "-"]
     assert lines[9:16] == ["  mail said last:", *(f"    letter {at}" for at in range(15, 20)), ""]
+
+
+def test_a_silent_store_hides_only_when_guarded_jobs_ran() -> None:
+    jobs = [{"strategy": "lease", "cron": {"id": "mail"}}]
+    plan = {**PLAN, "apps": {"www": {**PLAN["apps"]["www"], "jobs": jobs}}}
+    due = {"running": False, "started": None, "result": None, "exit_code": None, "next": 1767312000}
+    silent = "cron-guard: the store does not answer: h1:27017: timed out"
+    found = {"instances": [instance("v1")], "jobs": {"www": {"mail": due}}, "leases_problem": silent}
+    lines = status_text(plan, {"a1": found, "a2": found}).splitlines()
+    assert lines[0] == "www: v1"
+    assert lines[5].split() == ["mail", "lease", "not", "known", "-", "-", "2026-01-02", "00:00:00"]
+    assert lines[7:9] == [f"no last runs of guarded jobs from a1 and a2: {silent}", "deploy lock: free"]
 
 
 def test_jobs_and_how_they_ended() -> None:

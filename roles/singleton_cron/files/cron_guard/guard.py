@@ -47,6 +47,9 @@ SLACK = 1.0
 # Of a lease: after so much without an answer a job has to end, and it has so much time for that. The rest is a reserve.
 FENCED, ENDED = 0.6, 0.3
 GRACE = 10.0
+# How often one fire is started with `retry`. It outlives some hosts that die or are shut down one after the other; what
+# dies more often is the job's own doing, such as its need for memory, and would hold up all later fires for ever.
+ATTEMPTS = 10
 EXIT_CLOCK, EXIT_STORE, EXIT_SETTINGS, EXIT_START, EXIT_STOPPED = 75, 69, 78, 71, 143
 T = TypeVar("T")
 
@@ -178,7 +181,7 @@ class Guard:
             if record and record.token == left.attempt.token and record.state in (*OPEN, LOST):
                 state = self._settle(record, left.begun, left.outcome)
             left.attempt.forget()
-            if state == FREE or (state == LOST and self.settings.retry):
+            if state == FREE or (record and state == LOST and self.again(record)):
                 self.attend(left.attempt.fire)
 
     def _settle(self, record: Record, begun: bool | None, outcome: Mapping[str, Any] | None) -> str:
@@ -202,11 +205,15 @@ class Guard:
                 record, last = last, self._follow(last)
             if last and last.state in OPEN and last.revision != record.revision:
                 return f"the one of {record.fire} still runs on {last.node}"
-            if last and (last.state == FREE or (last.state in OPEN and self.settings.retry)):
+            if last and (last.state == FREE or (last.state in OPEN and self.again(last))):
                 self.attend(last.fire)
             elif last and last.state in OPEN:
                 self._give_up(last)
         return ""
+
+    def again(self, record: Record) -> bool:
+        """Whether what ran half-way is to be started once more."""
+        return self.settings.retry and record.attempt < ATTEMPTS
 
     def _follow(self, record: Record) -> Record | None:
         """The record when it has changed, or has not for as long as a lease holds."""
@@ -255,7 +262,7 @@ class Guard:
             dead = time.monotonic() - max(since, self.answered_since) > self.settings.lease_seconds
             # An answer that said so was lost, and then perhaps the patience of the others.
             unstarted = record.token in self.unstarted and record.state in (TAKEN, LOST)
-            again = self.settings.retry and (dead or record.state == LOST) and record.state in (*OPEN, LOST)
+            again = self.again(record) and (dead or record.state == LOST) and record.state in (*OPEN, LOST)
             if record.state == FREE or unstarted or again:
                 code = self._take(record)
             elif record.state in (FINISHED, SKIPPED, LOST) or (record.state == RUNNING and not self.settings.retry):
@@ -319,7 +326,8 @@ class Guard:
 
     def _give_up(self, record: Record) -> None:
         say(f"{record.fire} is lost: {record.node} died when it had taken it")
-        self._swap(record, state=LOST, why=f"{record.node} died half-way")
+        last = f", at the last of {ATTEMPTS} attempts" if record.attempt >= ATTEMPTS else ""
+        self._swap(record, state=LOST, why=f"{record.node} died half-way{last}")
 
     def _swap(self, record: Record, **changes: Any) -> Record | None:
         """The record with these changes, or nothing if somebody else has changed it."""
@@ -344,16 +352,17 @@ class Guard:
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
         with lease:
             outcome = process.watch(self.settings.time_limit, lease.stop, self.grace)
+        half_way = self.settings.retry and bool(outcome.stopped)
         # By this host, another one, or the next guard here, which finds the attempt on the disk.
-        again = self.settings.retry and bool(outcome.stopped)
+        again = half_way and self.again(record)
         result = {
-            "state": LOST if again else FINISHED,
+            "state": LOST if half_way else FINISHED,
             "seconds": outcome.seconds,
             "exit_code": outcome.exit_code,
             "timed_out": outcome.timed_out,
             "tail": problem or outcome.tail,
             "started": started,
-            "why": f"stopped on {record.node}: {outcome.stopped}" if again else outcome.stopped,
+            "why": f"stopped on {record.node}: {outcome.stopped}" if half_way else outcome.stopped,
         }
         # A full disk does not keep the store from hearing of it.
         with contextlib.suppress(OSError):

@@ -75,7 +75,12 @@ def told(run: Record, settings: Settings, now: datetime) -> dict[str, Any]:
 def history(paths: list[str], count: int, as_json: bool) -> int:
     found: dict[str, list[dict[str, Any]]] = {}
     for path in paths:
-        settings = read_settings(path)
+        try:
+            settings = read_settings(path)
+        except FileNotFoundError:
+            # A job that is not here yet hides no other.
+            print(f"cron-guard: there is no {path}", file=sys.stderr)
+            continue
         store = store_of(settings.store)
         try:
             runs = store.last(settings.job, count)

@@ -56,7 +56,9 @@ class Attempt:
 
     def prepare(self) -> None:
         """On the disk before the store hears of it."""
+        # What the job said last is in them, which is for root alone, as the job's variables are.
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         said = {"job": self.job, "fire": self.fire, "token": self.token, "boot": boot()}
         self._write(self.ready, {**said, "pid": os.getpid(), "began": beginning(os.getpid())})
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import time
@@ -17,7 +18,12 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.scaleout.webapp.plugins.filter.cron_placement import cron_placement
-from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client import Client, last_runs, show_notes
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client import (
+    PROPERTIES,
+    Client,
+    last_runs,
+    show_notes,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import Store, Wanted, read_jobs
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import Names, files, store_file
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
@@ -252,6 +258,15 @@ def test_units_are_what_systemd_takes(tmp_path: Path) -> None:
     assert 'ExecStart=/bin/sh -c "echo \\"100%%\\" $$HOME \\\\ \'x\'"' in paths[0].read_text()
 
 
+@pytest.mark.parametrize("more", [{}, {"strategy": "lease", "store_failure": "skip"}])
+def test_nothing_keeps_systemd_from_ending_what_a_job_left_in_the_background(more: dict[str, Any]) -> None:
+    [job] = read_jobs([{**JOB, **more}])
+    names = Names("webapp", job.id)
+    service = files(job, names, "a", "UTC", "/guard", STORE)[names.paths["service"]].text
+    assert "\nType=oneshot\n" in service
+    assert not re.search("^(KillMode|SendSIGKILL|RemainAfterExit|Delegate)=", service, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -281,12 +296,17 @@ def test_two_jobs_of_one_id() -> None:
         read_jobs([JOB, JOB])
 
 
-def test_the_last_run() -> None:
+@pytest.mark.parametrize(
+    ("result", "code", "status", "shown"), [("exit-code", "1", "3", 3), ("timeout", "2", "15", -15)]
+)
+def test_the_last_run(result: str, code: str, status: str, shown: int) -> None:
+    assert "ExecMainCode" in PROPERTIES.split(",")
     said = {
         SERVICE: {
             "ActiveState": "failed",
-            "Result": "exit-code",
-            "ExecMainStatus": "3",
+            "Result": result,
+            "ExecMainCode": code,
+            "ExecMainStatus": status,
             "ExecMainStartTimestamp": "@1767225600",
             "ExecMainExitTimestamp": "@1767225613",
         },
@@ -297,8 +317,8 @@ def test_the_last_run() -> None:
             "running": False,
             "started": 1767225600,
             "ended": 1767225613,
-            "exit_code": 3,
-            "result": "exit-code",
+            "exit_code": shown,
+            "result": result,
             "next": 1767312000,
         },
         "never": {"running": False, "started": None, "ended": None, "exit_code": None, "result": None, "next": None},

@@ -120,6 +120,25 @@ def test_what_cron_does_not_know(text: str, said: str) -> None:
     assert said in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "after", "times"),
+    [
+        # What is skipped does not run, here from two to three.
+        ("30 2 * * *", "2026-03-28T12:00", ["2026-03-30T00:30"]),
+        ("*/30 * * * *", "2026-03-29T00:15", ["2026-03-29T00:30", "2026-03-29T01:00", "2026-03-29T01:30"]),
+        # What is repeated runs once.
+        ("30 2 * * *", "2026-10-24T12:00", ["2026-10-25T00:30", "2026-10-26T01:30"]),
+        ("*/30 * * * *", "2026-10-25T00:15", ["2026-10-25T00:30", "2026-10-25T02:00", "2026-10-25T02:30"]),
+        # Unless the timer is started within the second of the two.
+        ("*/30 * * * *", "2026-10-25T01:15", ["2026-10-25T01:30", "2026-10-25T02:00", "2026-10-25T02:30"]),
+    ],
+)
+def test_summer_time_is_as_the_guide_says(text: str, after: str, times: list[str]) -> None:
+    [line] = on_calendar(read(text), "Europe/Zurich")
+    found = analyzed(line, datetime.fromisoformat(after), len(times))
+    assert [time.strftime("%Y-%m-%dT%H:%M") for time in found] == times
+
+
 def test_special_times() -> None:
     assert on_calendar(special("weekly"), "UTC") == ["Sun *-*-* 00:00:00 UTC"]
     assert on_calendar(special("yearly"), "UTC") == on_calendar(special("annually"), "UTC")

@@ -65,6 +65,17 @@ def test_a_full_disk_hides_no_outcome(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (store.kept[FIRE].state, store.kept[FIRE].exit_code) == ("finished", 3)
 
 
+def test_what_a_job_said_is_for_root_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "var" / "state"
+    for before in ("", "made by an earlier version"):
+        if before:
+            folder.chmod(0o755)
+        Attempt(folder, "test/job", FIRE, "token").prepare()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        # Others have things of their own beside it.
+        assert folder.parent.stat().st_mode & 0o555 == 0o555
+
+
 def test_a_job_that_does_not_listen_is_dead_before_its_lease_is_over(tmp_path: Path) -> None:
     """The store is silent from its start on, and another host starts it after a lease."""
     store = Memory()
@@ -121,6 +132,27 @@ def test_a_job_stopped_as_the_store_was_silent_is_started_again(tmp_path: Path) 
     assert marks.read_text() == "x\nx\n"
     run = store.kept[FIRE]
     assert (run.state, run.attempt) == ("finished", 2)
+
+
+@pytest.mark.parametrize(("attempts", "state", "started"), [(9, "finished", "x\n"), (10, "lost", "")])
+@pytest.mark.parametrize("found", ["lost", "running"])
+def test_what_was_lost_too_often_stays_so(tmp_path: Path, found: str, attempts: int, state: str, started: str) -> None:
+    store = Memory(Record("test/job", FIRE, found, "token", "app2", "app2:1", attempt=attempts))
+    marks = tmp_path / "marks"
+    marks.touch()
+    assert guard_of(tmp_path, store, f"echo x >> {marks}", retry=True).fire(FIRE) == 0
+    assert (store.kept[FIRE].state, marks.read_text()) == (state, started)
+    assert not list((tmp_path / "state").iterdir())
+
+
+def test_stopped_at_its_last_attempt_it_is_not_found_on_the_disk(tmp_path: Path) -> None:
+    store = Memory(Record("test/job", FIRE, "lost", "token", "app2", "app2:1", attempt=9))
+    guard = guard_of(tmp_path, store, "kill -TERM $$", retry=True)
+    guard.stopping = True
+    with pytest.raises(SystemExit):
+        guard.fire(FIRE)
+    assert (store.kept[FIRE].state, store.kept[FIRE].attempt) == ("lost", 10)
+    assert not list((tmp_path / "state").glob("*.begun"))
 
 
 @pytest.mark.parametrize("outcome", [None, {"state": "lost", "why": "stopped"}, {"state": "finished", "exit_code": 7}])

@@ -17,6 +17,12 @@ from hypothesis import strategies as st
 from tests.unit.module_utils.cron.test_cron_schedule import analyzed, texts
 
 NOW = datetime(2026, 11, 21, 10, 11, 12, tzinfo=timezone.utc)
+# Also before summer time begins and ends.
+ZONES = [
+    ("UTC", NOW),
+    ("Europe/Zurich", datetime(2026, 3, 29, 0, 41, 12, tzinfo=timezone.utc)),
+    ("Europe/Zurich", datetime(2026, 10, 24, 23, 41, 12, tzinfo=timezone.utc)),
+]
 
 
 def scheduled(text: str, zone: str = "UTC") -> dict[str, Any]:
@@ -24,14 +30,15 @@ def scheduled(text: str, zone: str = "UTC") -> dict[str, Any]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(texts, st.integers(0, 100))
-def test_it_is_the_time_at_which_systemd_starts_it(text: str, later: int) -> None:
+@given(texts, st.integers(0, 100), st.sampled_from(ZONES))
+def test_it_is_the_time_at_which_systemd_starts_it(text: str, later: int, where: tuple[str, datetime]) -> None:
+    zone, after = where
     schedule = parse(dict(zip(FIELDS, text.split())), "job x")
-    due = sorted(time for line in on_calendar(schedule, "UTC") for time in analyzed(line, NOW, 1))
+    due = sorted(time for line in on_calendar(schedule, zone) for time in analyzed(line, after, 1))
     if due:
         # However late it comes, as long as it is not due again.
         for now in (due[0], due[0] + timedelta(seconds=later % 60)):
-            assert previous({**schedule.data(), "zone": "UTC"}, now) == due[0]
+            assert previous({**schedule.data(), "zone": zone}, now) == due[0]
 
 
 @pytest.mark.parametrize(
