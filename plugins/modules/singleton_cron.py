@@ -265,7 +265,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan im
 
 ZONES = Path("/usr/share/zoneinfo")
 REFUSED = 78
-Ask = Callable[[list], tuple]  # Python 3.8 evaluates this line: no list[str] here.
+Ask = Callable[[list, str], tuple]  # Python 3.8 evaluates this line: no list[str] here.
 FIELD = {"type": "str", "default": "*"}
 
 
@@ -387,21 +387,25 @@ class Turn:
         self.apply(change)
 
     def write_store(self, wanted: list[Wanted]) -> None:
-        """Before the jobs that need it, which are not written where it cannot keep the promise."""
-        guarded = [job.id for job in wanted if job.strategy == "lease"]
+        """Before the jobs that need it. What guards of this host use now stays until the new one is known to serve."""
+        if any(job.strategy == "lease" for job in wanted):
+            if not self.check:
+                self.see_store(wanted)
+            self.apply(self.client.to_write_store(self.store.path, store_file(self.params["store_url"])))
+
+    def see_store(self, wanted: list[Wanted]) -> None:
+        """Whether it keeps the promise. One that does not answer may do so later."""
+        guarded = next((job.id for job in wanted if job.strategy == "lease"), None)
         if not guarded:
             return
         if not self.params["store_url"]:
-            raise ScaleoutError(f"{guarded[0]} needs a store for its leases", "store_url", "set it")
-        self.apply(self.client.to_write_store(self.store.path, store_file(self.params["store_url"])))
-        if not self.check:
-            code, said = self.ask([self.params["guard"], "check", self.store.path])
-            if code == REFUSED:
-                raise ScaleoutError(
-                    said.strip(), "store_url", f"{guarded[0]} needs one that remembers who started what"
-                )
-            if code:
-                self.warnings.append(said.strip())
+            raise ScaleoutError(f"{guarded} needs a store for its leases", "store_url", "set it")
+        # The URL is on no disk until the store is known to serve.
+        code, said = self.ask([self.params["guard"], "check", "/dev/stdin"], store_file(self.params["store_url"]).text)
+        if code == REFUSED:
+            raise ScaleoutError(said.strip(), "store_url", f"{guarded} needs one that remembers who started what")
+        if code:
+            self.warnings.append(said.strip())
 
     def note(self, given: dict[str, Any], there: dict[str, Any]) -> None:
         if given == there:
@@ -473,8 +477,8 @@ def main() -> None:
             raise ScaleoutError(err.strip() or f"ended with {code}", " ".join(argv))
         return str(out)
 
-    def ask(argv: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(argv)
+    def ask(argv: list[str], told: str) -> tuple[int, str]:
+        code, out, err = module.run_command(argv, data=told)
         return code, out + err
 
     try:

@@ -27,6 +27,7 @@ from ansible_collections.scaleout.webapp.plugins.modules.singleton_cron import T
 ROLE = Path(__file__).parents[4] / "roles" / "singleton_cron"
 JOB: dict[str, Any] = {"id": "cleanup", "minute": "17", "job": "bin/cleanup", "candidates": ["a", "b"]}
 TIMER, SERVICE = "scaleout-cron-webapp.cleanup.timer", "scaleout-cron-webapp.cleanup.service"
+LEASE: dict[str, Any] = {**JOB, "id": "leased", "strategy": "lease", "store_failure": "skip"}
 STORE = Store("/etc/scaleout-webapp/cron-store/webapp.json")
 
 
@@ -58,7 +59,9 @@ class Host:
             f"NeedDaemonReload={'yes' if unit in self.stale else 'no'}\n"
         )
 
-    def call(self, phase: str, jobs: Sequence[dict[str, Any]] = (), **given: Any) -> dict[str, Any]:
+    def call(
+        self, phase: str, jobs: Sequence[dict[str, Any]] = (), check: bool = False, **given: Any
+    ) -> dict[str, Any]:
         """The module."""
         numbers = {"max_skew": 90, "store_wait": 60, "history_days": 30, "lease_seconds": 20}
         usual: dict[str, Any] = {
@@ -71,7 +74,12 @@ class Host:
         }
         read = [{"user": "root", **job} for job in jobs]
         params = {**usual, **numbers, "phase": phase, "jobs": read, "guard": __file__, **given}
-        return Turn(params, self.client, lambda _argv: (0, ""), check=False).result()
+        return Turn(params, self.client, self.ask, check).result()
+
+    def ask(self, argv: list[str], told: str) -> tuple[int, str]:
+        """The guard, of which only `check` is asked."""
+        assert argv == [__file__, "check", "/dev/stdin"]
+        return (78, "this Redis forgets") if "forgetful" in told else (0, "")
 
     def write(self, **changes: Any) -> bool:
         [job] = read_jobs([{**JOB, **changes}])
@@ -220,6 +228,26 @@ def test_the_password_of_the_store_leaves_with_the_last_guard(host: Host) -> Non
     assert (done["changed"], store.exists()) == (True, False)
     assert "opaque" not in json.dumps(done)
     assert host.call("write", ids=[])["changed"] is False
+
+
+def test_a_refused_store_replaces_none_that_guards_use(host: Host) -> None:
+    store = host.root / STORE.path.lstrip("/")
+    with pytest.raises(ScaleoutError, match="this Redis forgets"):
+        host.call("all", [LEASE], store_url="redis://forgetful/0")
+    assert not store.parent.exists()
+    host.call("all", [LEASE], store_url="redis://h1/0")
+    before = store.read_text()
+    with pytest.raises(ScaleoutError, match="this Redis forgets"):
+        host.call("write", [LEASE], ids=["leased"], store_url="redis://forgetful/0")
+    assert store.read_text() == before
+    assert [path.name for path in store.parent.iterdir()] == [store.name], "a trial was left"
+
+
+def test_the_guard_takes_a_store_from_its_input() -> None:
+    asked = [ROLE / "files" / "cron-guard", "check", "/dev/stdin"]
+    text = store_file("memcached://h1").text
+    done = subprocess.run(asked, input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Memcached forgets" in done.stdout + done.stderr) == (78, True)
 
 
 def test_fifty_jobs_are_one_call(host: Host) -> None:
