@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   jobs:
-    description: The jobs. All of the set, or, with O(phase=write), those that O(ids) names.
+    description: The jobs. All of the set, or, with O(phase=write), those that O(ids) names, and with O(phase=read) those that this host may be given.
     type: list
     elements: dict
     default: []
@@ -132,7 +132,8 @@ options:
     default: UTC
   phase:
     description:
-      - V(read) only reports.
+      - V(read) only reports, and fails where this host cannot have O(jobs), as a user, the time zone or the guard is missing, the store is
+        refused, or a unit of that name is somebody else's.
       - V(remove) removes the jobs that O(ids) does not name, and writes O(notes).
       - V(write) writes the jobs that O(ids) names, and O(notes).
       - V(all) removes and writes by what is declared.
@@ -176,7 +177,7 @@ options:
     default: /usr/local/lib/scaleout-webapp/cron-guard
 attributes:
   check_mode:
-    description: The user of a job, the guard and the store are not looked at.
+    description: A missing user or time zone and a refused store are warnings. Without the guard they are not looked at.
     support: full
   diff_mode:
     description: Shows units. Of files with variables only that they differ.
@@ -271,7 +272,7 @@ FIELD = {"type": "str", "default": "*"}
 
 def see_that_it_can_run(wanted: list[Wanted], params: dict[str, Any]) -> None:
     """What a job needs of the host."""
-    if params["timezone"] != "UTC" and not (ZONES / params["timezone"]).is_file():
+    if wanted and params["timezone"] != "UTC" and not (ZONES / params["timezone"]).is_file():
         raise ScaleoutError(
             f"this host does not know the time zone {params['timezone']}", "timezone", "install tzdata, or use UTC"
         )
@@ -321,12 +322,15 @@ class Turn:
         stays, writes = self.ids()
         gone = [job for job in shows if job not in stays] if self.phase in ("remove", "all") else []
         known = sorted({*shows, *writes})
+        if self.phase == "read":
+            writes = {job.id for job in self.jobs if self.params["host"] in (job.owner, *job.candidates)}
+        wanted = [job for job in self.jobs if job.id in writes and job.state != "absent"]
+        change = self.look(wanted)
         if gone:
             self.apply(self.client.to_remove(gone))
             shows = {job: strategy for job, strategy in shows.items() if job in stays}
         if self.phase in ("write", "all"):
-            wanted = [job for job in self.jobs if job.id in writes and job.state != "absent"]
-            self.write(wanted)
+            self.write(wanted, change)
             shows.update({job.id: job.strategy for job in wanted})
             if "lease" not in shows.values():
                 # A password that no guard here needs any more.
@@ -367,45 +371,48 @@ class Turn:
         if change and not self.check:
             self.client.apply(change)
 
-    def write(self, wanted: list[Wanted]) -> None:
-        if not self.check:
+    def look(self, wanted: list[Wanted]) -> Change:
+        """What is to change for these jobs, but for the store. Raises where the host cannot have them.
+
+        It comes before all changes: a job that is taken from its loser first, and refused then, runs nowhere.
+        """
+        names = {job.id: Names(self.client.name, job.id) for job in wanted}
+        host, zone, guard = (self.params[name] for name in ("host", "timezone", "guard"))
+        change = self.client.to_write(
+            {job.id: (job, files(job, names[job.id], host, zone, guard, self.store)) for job in wanted}
+        )
+        guarded = [job.id for job in wanted if job.strategy == "lease"]
+        if guarded and not self.params["store_url"]:
+            raise ScaleoutError(f"{guarded[0]} needs a store for its leases", "store_url", "set it")
+        if self.check and guarded and not Path(guard).is_file():
+            # The role brings it in this run, and with it what else is missing.
+            return change
+        try:
             see_that_it_can_run(wanted, self.params)
-        self.write_store(wanted)
-        for_host = {
-            job.id: files(
-                job,
-                Names(self.client.name, job.id),
-                self.params["host"],
-                self.params["timezone"],
-                self.params["guard"],
-                self.store,
-            )
-            for job in wanted
-        }
-        change = self.client.to_write({job.id: (job, for_host[job.id]) for job in wanted})
-        self.written = [job.id for job in wanted if change.touches(Names(self.client.name, job.id))]
-        self.apply(change)
-
-    def write_store(self, wanted: list[Wanted]) -> None:
-        """Before the jobs that need it. What guards of this host use now stays until the new one is known to serve."""
-        if any(job.strategy == "lease" for job in wanted):
+            if guarded:
+                self.see_store(guarded[0])
+        except ScaleoutError as error:
             if not self.check:
-                self.see_store(wanted)
-            self.apply(self.client.to_write_store(self.store.path, store_file(self.params["store_url"])))
+                raise
+            # A task before this one may bring it.
+            self.warnings.append(str(error))
+        return change
 
-    def see_store(self, wanted: list[Wanted]) -> None:
+    def see_store(self, job: str) -> None:
         """Whether it keeps the promise. One that does not answer may do so later."""
-        guarded = next((job.id for job in wanted if job.strategy == "lease"), None)
-        if not guarded:
-            return
-        if not self.params["store_url"]:
-            raise ScaleoutError(f"{guarded} needs a store for its leases", "store_url", "set it")
-        # The URL is on no disk until the store is known to serve.
+        # The URL is on no disk, and guards use the one that they have, until the store is known to serve.
         code, said = self.ask([self.params["guard"], "check", "/dev/stdin"], store_file(self.params["store_url"]).text)
         if code == REFUSED:
-            raise ScaleoutError(said.strip(), "store_url", f"{guarded} needs one that remembers who started what")
+            raise ScaleoutError(said.strip(), "store_url", f"{job} needs one that remembers who started what")
         if code:
             self.warnings.append(said.strip())
+
+    def write(self, wanted: list[Wanted], change: Change) -> None:
+        """The store before the jobs that need it."""
+        if any(job.strategy == "lease" for job in wanted):
+            self.apply(self.client.to_write_store(self.store.path, store_file(self.params["store_url"])))
+        self.written = [job.id for job in wanted if change.touches(Names(self.client.name, job.id))]
+        self.apply(change)
 
     def note(self, given: dict[str, Any], there: dict[str, Any]) -> None:
         if given == there:

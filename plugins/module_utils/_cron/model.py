@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.scaleout.webapp.plugins.module_utils._cron.schedule import FIELDS, Schedule, parse, special
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.schedule import (
+    FIELDS,
+    Schedule,
+    parse,
+    special,
+    too_many,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import ABSENT, Job
 
@@ -115,6 +121,11 @@ def _rules(job: Wanted) -> list[tuple[bool, str, str]]:
         (bool(CONTROL.search(job.command)), "its command has more than one line", "put it into a script"),
         (not job.candidates, "no host may run it", "name its candidates"),
         (bool(job.owner) and job.strategy != "single", f"a job of strategy {job.strategy} has no owner", "drop owner"),
+        (
+            job.strategy == "staggered" and job.schedule is not None and too_many(job.candidates, job.schedule),
+            "its schedule has fewer minutes than candidates",
+            "let it run less often, or on fewer hosts",
+        ),
         (not USER.fullmatch(job.user), f"{job.user!r} is no name of a user", "set user"),
         (bool(bad), f"these are no names of variables: {', '.join(bad)}", "letters, digits and underscores serve"),
         (bool(broken), f"these variables have more than one line: {', '.join(broken)}", "put them into a file"),

@@ -42,13 +42,10 @@ def ranked(job_id: str, hosts: Iterable[str]) -> list[str]:
 
 
 def shift(job_id: str, host: str, candidates: Collection[str], window: int) -> int:
-    """By how many of `window` minutes a host runs a staggered job later; another number for each candidate."""
-    if len(candidates) > window:
-        raise ScaleoutError(
-            f"its schedule leaves {window} different minutes, and there are {len(candidates)} candidates",
-            job_id,
-            "let it run less often, or on fewer hosts",
-        )
+    """By how many of `window` minutes a host runs a staggered job later.
+
+    It is another number for each candidate, of whom there are no more than minutes.
+    """
     return ranked(job_id, candidates).index(host) * window // len(candidates)
 
 

@@ -577,6 +577,10 @@ class TestJobs:
             ({"command": "x ${secrets.key}"}, ["jobs.0.command: has a secret in a command line"]),
             ({"owner": "db1"}, ["jobs.0.owner: db1 does not run www. Name one of app1, app2"]),
             ({"owner": "app1", "strategy": "staggered"}, ["jobs.0.owner: a job of strategy staggered has no owner"]),
+            (
+                {"schedule": "* * * * *", "strategy": "staggered"},
+                ["jobs.0.schedule: its schedule has fewer minutes than candidates"],
+            ),
             ({"retry": True}, ["jobs.0.retry: only a job of strategy lease"]),
             ({"strategy": "lock"}, ["jobs.0.strategy", "single, staggered, lease"]),
         ],

@@ -37,6 +37,7 @@ class Host:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.calls: list[str] = []
+        self.warnings: list[str] = []
         self.enabled: set[str] = set()
         self.active: set[str] = set()
         self.stale: set[str] = set()
@@ -74,7 +75,10 @@ class Host:
         }
         read = [{"user": "root", **job} for job in jobs]
         params = {**usual, **numbers, "phase": phase, "jobs": read, "guard": __file__, **given}
-        return Turn(params, self.client, self.ask, check).result()
+        turn = Turn(params, self.client, self.ask, check)
+        result = turn.result()
+        self.warnings = turn.warnings
+        return result
 
     def ask(self, argv: list[str], told: str) -> tuple[int, str]:
         """The guard, of which only `check` is asked."""
@@ -243,8 +247,55 @@ def test_a_refused_store_replaces_none_that_guards_use(host: Host) -> None:
     assert [path.name for path in store.parent.iterdir()] == [store.name], "a trial was left"
 
 
+@pytest.mark.parametrize(
+    ("job", "given", "said"),
+    [
+        ({"user": "nobody-here"}, {}, "there is no user nobody-here"),
+        ({}, {"timezone": "Mars/Olympus"}, "this host does not know the time zone Mars/Olympus"),
+        (LEASE, {"store_url": "redis://forgetful/0"}, "this Redis forgets"),
+        (LEASE, {"store_url": "redis://h1/0", "guard": "/nowhere/cron-guard"}, "the guard is not there"),
+        (LEASE, {}, "leased needs a store for its leases"),
+        ({"id": "mine"}, {}, "this unit was not written for this job"),
+    ],
+)
+def test_a_host_that_cannot_have_a_job_says_so_before_anything_moves(
+    host: Host, job: dict[str, Any], given: dict[str, Any], said: str
+) -> None:
+    host.write(id="other")
+    (host.units / "scaleout-cron-webapp.mine.timer").write_text("[Timer]\nOnCalendar=daily\n")
+    host.calls.clear()
+    before = sorted(path for path in host.root.rglob("*") if path.is_file())
+    wanted = {**JOB, "candidates": ["a"], **job}
+    for phase in ("read", "all"):
+        with pytest.raises(ScaleoutError, match=said):
+            host.call(phase, [wanted], **given)
+    # It is nothing to a host that does not get it.
+    assert host.call("read", [{**wanted, "candidates": ["b"]}], **given)["report"]["shows"] == {"other": "single"}
+    assert host.calls == []
+    assert [path for path in before if not path.exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("job", "given", "said"),
+    [
+        ({"user": "nobody-here"}, {}, "there is no user nobody-here"),
+        ({}, {"timezone": "Mars/Olympus"}, "this host does not know the time zone Mars/Olympus"),
+        (LEASE, {"store_url": "redis://forgetful/0"}, "this Redis forgets"),
+        # The role would bring the guard, and tzdata with it.
+        (LEASE, {"store_url": "redis://h1/0", "guard": "/nowhere/cron-guard", "timezone": "Mars/Olympus"}, ""),
+    ],
+)
+def test_check_mode_warns_of_what_may_be_made_before_the_run(
+    host: Host, job: dict[str, Any], given: dict[str, Any], said: str
+) -> None:
+    for phase in ("read", "all"):
+        host.call(phase, [{**JOB, "candidates": ["a"], **job}], check=True, **given)
+        assert [warning.partition(". ")[0].partition(": ")[2] for warning in host.warnings] == [said] * bool(said)
+    assert not list(host.root.rglob("*"))
+
+
 def test_the_guard_takes_a_store_from_its_input() -> None:
-    asked = [ROLE / "files" / "cron-guard", "check", "/dev/stdin"]
+    asked = [str(ROLE / "files" / "cron-guard"), "check", "/dev/stdin"]
     text = store_file("memcached://h1").text
     done = subprocess.run(asked, input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, "Memcached forgets" in done.stdout + done.stderr) == (78, True)
@@ -288,6 +339,7 @@ def test_units_are_what_systemd_takes(tmp_path: Path) -> None:
         ({"job": "a\nb"}, "its command has more than one line"),
         ({"candidates": []}, "no host may run it"),
         ({"strategy": "staggered", "owner": "a"}, "a job of strategy staggered has no owner"),
+        ({"strategy": "staggered", "minute": "*"}, "its schedule has fewer minutes than candidates"),
         ({"env": {"A-B": 1}}, "no names of variables: A-B"),
         ({"strategy": "lease"}, "it does not say what to do when the store is down"),
         (

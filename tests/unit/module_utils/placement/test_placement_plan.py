@@ -132,11 +132,6 @@ def test_staggered_minutes_are_all_different_and_within_the_window(hosts: set[st
     assert max(shifts) < window
 
 
-def test_too_many_hosts_to_stagger() -> None:
-    with pytest.raises(ScaleoutError, match="leaves 2 different minutes, and there are 3 candidates"):
-        shift("cleanup", "a", ["a", "b", "c"], 2)
-
-
 def placed(
     job: Job, *seen: str, drained: set[str] | None = None, shows: dict[str, Note] | None = None
 ) -> tuple[dict[str, list[str]], str]:
