@@ -221,7 +221,10 @@ report:
   description: What is on the host now, or would be in check mode, as P(scaleout.webapp.cron_placement#filter) wants it.
   returned: success
   type: dict
-  sample: {shows: {cleanup: single}, notes: {cleanup: {turn: 1767225600, strategy: single, holders: [app1]}}}
+  sample:
+    shows: {cleanup: lease}
+    notes: {cleanup: {turn: 1767225600, strategy: lease, holders: [app1, app2]}}
+    store: mysql://db1.example.com/cron
 removed:
   description: Jobs that were removed.
   returned: success
@@ -246,6 +249,7 @@ last:
   sample: {cleanup: {running: false, started: 1767225600, ended: 1767225613, exit_code: 0, result: success, next: 1767312000}}
 """
 
+import json
 import pwd
 from contextlib import nullcontext
 from pathlib import Path
@@ -259,6 +263,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client impor
     read_notes,
     show_notes,
 )
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.meeting import store_mark
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import NAME, Store, Wanted, read_jobs
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import Names, files, store_file, store_path
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
@@ -343,13 +348,20 @@ class Turn:
         return {
             "changed": self.changed,
             "name": self.client.name,
-            "report": {"shows": shows, "notes": show_notes(notes)},
+            "report": {"shows": shows, "notes": show_notes(notes), "store": self.store_in_use()},
             "removed": gone,
             "written": self.written,
             "running": running,
             "last": last_runs(states, sorted(shows), self.client.name),
             "diff": self.diff,
         }
+
+    def store_in_use(self) -> str:
+        """Which one guards of this host use, without login; nothing where there is none, or only root may know."""
+        try:
+            return store_mark(json.loads(self.client.place(self.store.path).read_text(encoding="utf-8"))["url"])
+        except (FileNotFoundError, PermissionError, ValueError, KeyError, TypeError):
+            return ""
 
     def ids(self) -> tuple[set[str], set[str]]:
         """Which jobs stay, and which are written."""

@@ -57,12 +57,9 @@ def plan(
     `drained` hosts get no jobs, and one of them that cannot be seen is given up, unless it was `lost` in this very run.
     `now`, in seconds, numbers the turns.
     """
-    newest: dict[str, Note] = {}
+    newest = newest_notes(reports.values())
     shown: dict[str, dict[str, str]] = {}
     for host, report in reports.items():
-        for job_id, note in report.notes.items():
-            if job_id not in newest or newest[job_id].turn < note.turn:
-                newest[job_id] = note
         for job_id, strategy in report.shows.items():
             shown.setdefault(job_id, {})[host] = strategy
 
@@ -80,6 +77,16 @@ def plan(
         if place.waiting:
             found.waiting[job.id] = place.waiting
     return found
+
+
+def newest_notes(reports: Iterable[Report]) -> dict[str, Note]:
+    """What is known of each job."""
+    newest: dict[str, Note] = {}
+    for report in reports:
+        for job_id, note in report.notes.items():
+            if job_id not in newest or newest[job_id].turn < note.turn:
+                newest[job_id] = note
+    return newest
 
 
 def owners(jobs: Iterable[Job], drained: Collection[str] = ()) -> dict[str, str]:
