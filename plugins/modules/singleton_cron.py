@@ -77,10 +77,6 @@ options:
         description: Variables for the job.
         type: dict
         default: {}
-      secret_env:
-        description: Variables that are never shown. On the host only root can read them, and of course the job.
-        type: dict
-        default: {}
       strategy:
         description:
           - V(single) is on one host, O(jobs[].owner) or the one that rendezvous hashing chooses among O(jobs[].candidates).
@@ -126,6 +122,12 @@ options:
           - Required with O(jobs[].strategy=lease).
         type: str
         choices: [skip, run]
+  secret_env:
+    description:
+      - By O(jobs[].id), variables for the job that are never shown. On the host only root can read them, and of course the job.
+      - Not an option of each job, as Ansible notes O(jobs) in the journal of the host.
+    type: dict
+    default: {}
   timezone:
     description: Time zone of all schedules. In one with summer time, nothing runs in the hour that is skipped or repeated.
     type: str
@@ -290,6 +292,14 @@ def see_that_it_can_run(wanted: list[Wanted], params: dict[str, Any]) -> None:
         raise ScaleoutError("the guard is not there", params["guard"], "use the role singleton_cron, which brings it")
 
 
+def with_secrets(jobs: list[dict[str, Any]], secrets: dict[str, Any]) -> list[dict[str, Any]]:
+    """Jobs with the variables that came apart from them."""
+    strangers = sorted(secrets.keys() - {job["id"] for job in jobs})
+    if strangers:
+        raise ScaleoutError(f"there is no job {', '.join(strangers)}", "secret_env", "name ids of jobs")
+    return [{**job, "secret_env": secrets.get(job["id"])} for job in jobs]
+
+
 class Turn:
     """One call of the module."""
 
@@ -302,7 +312,7 @@ class Turn:
         self.phase = params["phase"]
         if not NAME.fullmatch(params["name"]):
             raise ScaleoutError(f"the set cannot be called {params['name']!r}", "name", "use an id such as webapp")
-        self.jobs = read_jobs(params["jobs"])
+        self.jobs = read_jobs(with_secrets(params["jobs"], params["secret_env"]))
         self.store = Store(
             store_path(params["name"]),
             params["max_skew"],
@@ -464,7 +474,6 @@ def main() -> None:
                     },
                     "user": {"type": "str", "default": "root"},
                     "env": {"type": "dict", "default": {}},
-                    "secret_env": {"type": "dict", "default": {}, "no_log": True},
                     "strategy": {"type": "str", "choices": ["single", "staggered", "lease"], "default": "single"},
                     "state": {"type": "str", "choices": ["present", "suspended", "absent"], "default": "present"},
                     "candidates": {"type": "list", "elements": "str", "default": []},
@@ -475,6 +484,7 @@ def main() -> None:
                     "store_failure": {"type": "str", "choices": ["skip", "run"]},
                 },
             },
+            "secret_env": {"type": "dict", "default": {}, "no_log": True},
             "timezone": {"type": "str", "default": "UTC"},
             "phase": {"type": "str", "choices": ["all", "read", "remove", "write"], "default": "all"},
             "ids": {"type": "list", "elements": "str", "default": []},

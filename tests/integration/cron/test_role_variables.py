@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.support.playbook import run
 
 ROLE = Path(__file__).parents[3] / "roles" / "singleton_cron"
@@ -38,12 +40,31 @@ def test_a_host_looks_at_the_jobs_that_it_may_be_given(tmp_path: Path) -> None:
     jobs = [
         {"id": "both", "candidates": ["a", "b"]},
         {"id": "owned", "candidates": ["b"], "owner": "a"},
-        {"id": "own", "candidates": ["a"], "owner": "a"},
+        {"id": "own", "candidates": ["a"], "owner": "a", "secret_env": {"TOKEN": "opaque"}},
         {"id": "gone", "candidates": ["a"], "state": "absent"},
     ]
     found = of_hosts(tmp_path, "__singleton_cron_possible", singleton_cron_jobs=jobs, singleton_cron_drained=["b"])
+    assert "opaque" not in json.dumps(found)
     assert {host: [job["id"] for job in found[host]] for host in "abc"} == {
         "a": ["both", "own", "owned"],
         "b": [],
         "c": [],
     }
+
+
+def test_secrets_are_given_apart_from_jobs(tmp_path: Path) -> None:
+    secret = {"TOKEN": "a\\b\t'\"opaque"}
+    jobs = [
+        {"id": "one", "candidates": ["a"], "env": {"A": "1"}, "secret_env": secret},
+        {"id": "two", "candidates": ["a"]},
+    ]
+    (tmp_path / "open").mkdir()
+    assert of_hosts(tmp_path, "__singleton_cron_secret_env", singleton_cron_jobs=jobs)["a"] == {"one": secret}
+    assert of_hosts(tmp_path / "open", "__singleton_cron_open", singleton_cron_jobs=jobs)["a"] == [
+        {"id": "one", "candidates": ["a"], "env": {"A": "1"}},
+        {"id": "two", "candidates": ["a"]},
+    ]
+    tasks = yaml.safe_load((ROLE / "tasks" / "configure.yml").read_text())
+    calls = [task["scaleout.webapp.singleton_cron"] for task in tasks if "scaleout.webapp.singleton_cron" in task]
+    given = [call["jobs"] for call in calls if "jobs" in call]
+    assert ["possible" in given[0], "_open" in given[1], "_wanted" in " ".join(given)] == [True, True, False]

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +72,7 @@ class Host:
             "host": "a",
             "ids": [],
             "notes": {},
+            "secret_env": {},
             "store_url": None,
             "timezone": "UTC",
         }
@@ -185,6 +188,39 @@ def test_secrets_are_for_root_alone_and_in_no_difference(host: Host) -> None:
     for path in (env, host.root / STORE.path.lstrip("/")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_secrets_come_apart_from_jobs(host: Host) -> None:
+    host.call("write", [JOB, {**JOB, "id": "other"}], ids=["cleanup", "other"], secret_env={"cleanup": {"TOKEN": "a"}})
+    env = host.root / "etc/scaleout-webapp/cron"
+    assert [(path.name, path.read_text()) for path in env.iterdir()] == [("webapp.cleanup.env", 'TOKEN="a"\n')]
+    with pytest.raises(ScaleoutError, match="there is no job cleenup") as caught:
+        host.call("write", [JOB], ids=["cleanup"], secret_env={"cleenup": {"TOKEN": "opaque"}})
+    assert "opaque" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["a\\b-opaque", "a\tb-opaque", 'it\'s "opaque"'])
+def test_secrets_are_in_no_journal(value: str) -> None:
+    """What Ansible notes of a call on the host. A value is not always found in the text that it makes of options."""
+    told = (
+        "from ansible.module_utils.basic import AnsibleModule as Module; import sys\n"
+        f"from {Turn.__module__} import main\n"
+        "Module.log = lambda self, text, log_args=None: print(text, file=sys.stderr)\n"
+        "main()"
+    )
+    jobs = [{**JOB, "candidates": ["b"]}]
+    options = {"host": "a", "phase": "read", "jobs": jobs, "secret_env": {"cleanup": {"TOKEN": value}}}
+    done = subprocess.run(
+        [sys.executable, "-c", told],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": options}),
+        env={**os.environ, "PYTHONPATH": str(ROLE.parents[1] / ".ansible" / "collections")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Invoked with" in done.stderr, done.stdout
+    assert "bin/cleanup" in done.stderr
+    assert "opaque" not in done.stderr + done.stdout
 
 
 def test_another_run_that_has_moved_a_job_is_noticed(host: Host) -> None:
