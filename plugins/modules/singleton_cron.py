@@ -226,7 +226,7 @@ report:
   sample:
     shows: {cleanup: lease}
     notes: {cleanup: {turn: 1767225600, strategy: lease, holders: [app1, app2]}}
-    store: mysql://db1.example.com/cron
+    store: mysql at db1.example.com/cron
 removed:
   description: Jobs that were removed.
   returned: success

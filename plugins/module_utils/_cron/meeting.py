@@ -13,10 +13,13 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan im
 
 
 def store_mark(url: str) -> str:
-    """Scheme, hosts and database of a URL, without login and options."""
+    """Scheme, hosts and database of a URL, without login and options.
+
+    It is no URL again: Ansible would mask one that is the same as the option.
+    """
     scheme, _separator, rest = url.partition("://")
     # The login first: what is wrong with a URL may be a ? or / in its password.
-    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+    return f"{scheme} at {rest.rpartition('@')[2].partition('?')[0]}"
 
 
 def same_store(one: str, other: str) -> bool:
@@ -50,6 +53,6 @@ def see_that_guards_meet(
 
 
 def _parts(mark: str) -> tuple[str, set[str], str]:
-    scheme, _separator, rest = mark.partition("://")
+    scheme, _separator, rest = mark.partition(" at ")
     hosts, _slash, database = rest.partition("/")
     return scheme, set(hosts.split(",")), database

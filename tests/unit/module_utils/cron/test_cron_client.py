@@ -278,7 +278,7 @@ def test_a_refused_store_replaces_none_that_guards_use(host: Host) -> None:
     assert host.call("read")["report"]["store"] == ""
     host.call("all", [LEASE], store_url="redis://h1/0")
     before = store.read_text()
-    assert host.call("read")["report"]["store"] == "redis://h1/0"
+    assert host.call("read")["report"]["store"] == "redis at h1/0"
     with pytest.raises(ScaleoutError, match="this Redis forgets"):
         host.call("write", [LEASE], ids=["leased"], store_url="redis://forgetful/0")
     assert store.read_text() == before
