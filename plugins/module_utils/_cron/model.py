@@ -62,7 +62,7 @@ class Store:
 
 def read_jobs(given: Sequence[Mapping[str, Any]]) -> list[Wanted]:
     """Jobs as options of a task, checked; the first thing that is wrong is raised."""
-    jobs = [_read(job) for job in given]
+    jobs = [_read(job, at) for at, job in enumerate(given, 1)]
     ids = [job.id for job in jobs]
     twice = sorted({job_id for job_id in ids if ids.count(job_id) > 1}) if len(set(ids)) < len(ids) else []
     if twice:
@@ -70,9 +70,10 @@ def read_jobs(given: Sequence[Mapping[str, Any]]) -> list[Wanted]:
     return jobs
 
 
-def _read(given: Mapping[str, Any]) -> Wanted:
+def _read(given: Mapping[str, Any], at: int) -> Wanted:
     job_id = str(given.get("id") or "")
-    where = f"job {job_id or given!r}"
+    # Never the job, which may have secrets.
+    where = f"job {job_id}" if job_id else f"job {at} of the list"
     if not NAME.fullmatch(job_id):
         raise ScaleoutError(
             "its id cannot be used", where, "small letters, digits, dashes and underscores, at most 63, are possible"

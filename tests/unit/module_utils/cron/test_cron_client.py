@@ -394,6 +394,13 @@ def test_what_is_wrong_with_a_job(change: dict[str, Any], said: str) -> None:
         read_jobs([{**JOB, **change}])
 
 
+def test_a_job_without_an_id_is_not_shown() -> None:
+    with pytest.raises(ScaleoutError) as caught:
+        read_jobs([JOB, {"job": "true", "secret_env": {"TOKEN": "opaque"}}])
+    assert str(caught.value).startswith("job 2 of the list: its id cannot be used. ")
+    assert "opaque" not in str(caught.value)
+
+
 def test_two_jobs_of_one_id() -> None:
     with pytest.raises(ScaleoutError, match="two jobs have the id cleanup"):
         read_jobs([JOB, JOB])
