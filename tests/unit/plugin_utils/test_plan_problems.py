@@ -145,7 +145,7 @@ class TestApps:
     def test_bad_name(self, name: str) -> None:
         assert any("must be a name of at most 24 small letters" in found for found in problems({name: app()}))
 
-    @pytest.mark.parametrize("name", ["root", "backup", "mongodb", "admin", "runtimes"])
+    @pytest.mark.parametrize("name", ["root", "backup", "mongodb", "admin", "runtimes", "webapp"])
     def test_taken_name(self, name: str) -> None:
         assert "give the app another name" in the_problem({name: app()}).lower()
 
