@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 ABSENT = "absent"
 SINGLE = "single"
+SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True)

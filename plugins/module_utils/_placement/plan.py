@@ -18,6 +18,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._errors import Sca
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import (
     ABSENT,
     SINGLE,
+    SUSPENDED,
     Job,
     Note,
     Place,
@@ -108,6 +109,9 @@ def _place(
         return _absent(shown, note, {*seen, *drained} - set(lost))
     eligible = (job.candidates | ({job.owner} if job.owner else set())) - set(drained)
     if not eligible or (job.owner and job.owner not in eligible):
+        if job.state == SUSPENDED:
+            # It rests, and drained hosts keep nothing.
+            return _absent(shown, note, {*seen, *drained} - set(lost))
         what = f"its owner {job.owner} is" if job.owner else "all its candidates are"
         raise ScaleoutError(f"{what} drained", job.id, "name another, or suspend the job")
     noted = note.holders if note else ()
