@@ -103,7 +103,7 @@ def _cron(app: App, job: Mapping[str, Any], command: str) -> dict[str, Any]:
     if job["strategy"] == "lease":
         chosen = {"retry": job["retry"], "store_failure": job["store_failure"]}
     return {
-        "id": re.sub("[^a-z0-9_-]", "_", job["name"]),
+        "id": job["name"],
         "job": command,
         **fields,
         "user": app.name,
