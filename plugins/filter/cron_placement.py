@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client import read_notes, show_notes
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.meeting import see_that_guards_meet
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import read_jobs
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import Report
@@ -22,16 +23,17 @@ def cron_placement(
     reports: Mapping[str, Mapping[str, Any]],
     drained: Collection[str] = (),
     lost: Collection[str] = (),
+    store_url: str = "",
 ) -> dict[str, Any]:
     """By host, what it holds in the end and what may be written there now."""
     try:
-        found = plan(
-            [job.to_place() for job in read_jobs(jobs)],
-            {host: Report(report["shows"], read_notes(report["notes"])) for host, report in reports.items()},
-            set(drained),
-            int(time.time()),
-            set(lost),
-        )
+        wanted = [job.to_place() for job in read_jobs(jobs)]
+        seen = {
+            host: Report(report["shows"], read_notes(report["notes"]), report.get("store", ""))
+            for host, report in reports.items()
+        }
+        see_that_guards_meet(wanted, seen, drained, lost, store_url)
+        found = plan(wanted, seen, set(drained), int(time.time()), set(lost))
     except ScaleoutError as error:
         raise AnsibleFilterError(f"cron_placement: {error}") from error
     except (KeyError, TypeError, AttributeError) as error:

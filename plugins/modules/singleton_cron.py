@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   jobs:
-    description: The jobs. All of the set, or, with O(phase=write), those that O(ids) names.
+    description: The jobs. All of the set, or, with O(phase=write), those that O(ids) names, and with O(phase=read) those that this host may be given.
     type: list
     elements: dict
     default: []
@@ -75,10 +75,6 @@ options:
         default: root
       env:
         description: Variables for the job.
-        type: dict
-        default: {}
-      secret_env:
-        description: Variables that are never shown. On the host only root can read them, and of course the job.
         type: dict
         default: {}
       strategy:
@@ -126,6 +122,12 @@ options:
           - Required with O(jobs[].strategy=lease).
         type: str
         choices: [skip, run]
+  secret_env:
+    description:
+      - By O(jobs[].id), variables for the job that are never shown. On the host only root can read them, and of course the job.
+      - Not an option of each job, as Ansible notes O(jobs) in the journal of the host.
+    type: dict
+    default: {}
   timezone:
     description:
       - Time zone of all schedules. In one with summer time, what falls into the hour that is skipped does not run, and the repeated hour
@@ -134,7 +136,8 @@ options:
     default: UTC
   phase:
     description:
-      - V(read) only reports.
+      - V(read) only reports, and fails where this host cannot have O(jobs), as a user, the time zone or the guard is missing, the store is
+        refused, or a unit of that name is somebody else's.
       - V(remove) removes the jobs that O(ids) does not name, and writes O(notes).
       - V(write) writes the jobs that O(ids) names, and O(notes).
       - V(all) removes and writes by what is declared.
@@ -178,7 +181,7 @@ options:
     default: /usr/local/lib/scaleout-webapp/cron-guard
 attributes:
   check_mode:
-    description: The user of a job, the guard and the store are not looked at.
+    description: A missing user or time zone and a refused store are warnings. Without the guard they are not looked at.
     support: full
   diff_mode:
     description: Shows units. Of files with variables only that they differ.
@@ -222,7 +225,10 @@ report:
   description: What is on the host now, or would be in check mode, as P(scaleout.webapp.cron_placement#filter) wants it.
   returned: success
   type: dict
-  sample: {shows: {cleanup: single}, notes: {cleanup: {turn: 1767225600, strategy: single, holders: [app1]}}}
+  sample:
+    shows: {cleanup: lease}
+    notes: {cleanup: {turn: 1767225600, strategy: lease, holders: [app1, app2]}}
+    store: mysql at db1.example.com/cron
 removed:
   description: Jobs that were removed.
   returned: success
@@ -247,6 +253,7 @@ last:
   sample: {cleanup: {running: false, started: 1767225600, ended: 1767225613, exit_code: 0, result: success, next: 1767312000}}
 """
 
+import json
 import pwd
 from contextlib import nullcontext
 from pathlib import Path
@@ -260,6 +267,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client impor
     read_notes,
     show_notes,
 )
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.meeting import store_mark
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.model import NAME, Store, Wanted, read_jobs
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import Names, files, store_file, store_path
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
@@ -267,13 +275,13 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan im
 
 ZONES = Path("/usr/share/zoneinfo")
 REFUSED = 78
-Ask = Callable[[list], tuple]  # Python 3.8 evaluates this line: no list[str] here.
+Ask = Callable[[list, str], tuple]  # Python 3.8 evaluates this line: no list[str] here.
 FIELD = {"type": "str", "default": "*"}
 
 
 def see_that_it_can_run(wanted: list[Wanted], params: dict[str, Any]) -> None:
     """What a job needs of the host."""
-    if params["timezone"] != "UTC" and not (ZONES / params["timezone"]).is_file():
+    if wanted and params["timezone"] != "UTC" and not (ZONES / params["timezone"]).is_file():
         raise ScaleoutError(
             f"this host does not know the time zone {params['timezone']}", "timezone", "install tzdata, or use UTC"
         )
@@ -284,6 +292,14 @@ def see_that_it_can_run(wanted: list[Wanted], params: dict[str, Any]) -> None:
             raise ScaleoutError(f"there is no user {job.user}", f"job {job.id}", "make it first") from None
     if any(job.strategy == "lease" for job in wanted) and not Path(params["guard"]).is_file():
         raise ScaleoutError("the guard is not there", params["guard"], "use the role singleton_cron, which brings it")
+
+
+def with_secrets(jobs: list[dict[str, Any]], secrets: dict[str, Any]) -> list[dict[str, Any]]:
+    """Jobs with the variables that came apart from them."""
+    strangers = sorted(secrets.keys() - {job["id"] for job in jobs})
+    if strangers:
+        raise ScaleoutError(f"there is no job {', '.join(strangers)}", "secret_env", "name ids of jobs")
+    return [{**job, "secret_env": secrets.get(job["id"])} for job in jobs]
 
 
 class Turn:
@@ -298,7 +314,7 @@ class Turn:
         self.phase = params["phase"]
         if not NAME.fullmatch(params["name"]):
             raise ScaleoutError(f"the set cannot be called {params['name']!r}", "name", "use an id such as webapp")
-        self.jobs = read_jobs(params["jobs"])
+        self.jobs = read_jobs(with_secrets(params["jobs"], params["secret_env"]))
         self.store = Store(
             store_path(params["name"]),
             params["max_skew"],
@@ -323,12 +339,15 @@ class Turn:
         stays, writes = self.ids()
         gone = [job for job in shows if job not in stays] if self.phase in ("remove", "all") else []
         known = sorted({*shows, *writes})
+        if self.phase == "read":
+            writes = {job.id for job in self.jobs if self.params["host"] in (job.owner, *job.candidates)}
+        wanted = [job for job in self.jobs if job.id in writes and job.state != "absent"]
+        change = self.look(wanted)
         if gone:
             self.apply(self.client.to_remove(gone))
             shows = {job: strategy for job, strategy in shows.items() if job in stays}
         if self.phase in ("write", "all"):
-            wanted = [job for job in self.jobs if job.id in writes and job.state != "absent"]
-            self.write(wanted)
+            self.write(wanted, change)
             shows.update({job.id: job.strategy for job in wanted})
             if "lease" not in shows.values():
                 # A password that no guard here needs any more.
@@ -341,13 +360,20 @@ class Turn:
         return {
             "changed": self.changed,
             "name": self.client.name,
-            "report": {"shows": shows, "notes": show_notes(notes)},
+            "report": {"shows": shows, "notes": show_notes(notes), "store": self.store_in_use()},
             "removed": gone,
             "written": self.written,
             "running": running,
             "last": last_runs(states, sorted(shows), self.client.name),
             "diff": self.diff,
         }
+
+    def store_in_use(self) -> str:
+        """Which one guards of this host use, without login; nothing where there is none, or only root may know."""
+        try:
+            return store_mark(json.loads(self.client.place(self.store.path).read_text(encoding="utf-8"))["url"])
+        except (FileNotFoundError, PermissionError, ValueError, KeyError, TypeError):
+            return ""
 
     def ids(self) -> tuple[set[str], set[str]]:
         """Which jobs stay, and which are written."""
@@ -369,41 +395,48 @@ class Turn:
         if change and not self.check:
             self.client.apply(change)
 
-    def write(self, wanted: list[Wanted]) -> None:
-        if not self.check:
+    def look(self, wanted: list[Wanted]) -> Change:
+        """What is to change for these jobs, but for the store. Raises where the host cannot have them.
+
+        It comes before all changes: a job that is taken from its loser first, and refused then, runs nowhere.
+        """
+        names = {job.id: Names(self.client.name, job.id) for job in wanted}
+        host, zone, guard = (self.params[name] for name in ("host", "timezone", "guard"))
+        change = self.client.to_write(
+            {job.id: (job, files(job, names[job.id], host, zone, guard, self.store)) for job in wanted}
+        )
+        guarded = [job.id for job in wanted if job.strategy == "lease"]
+        if guarded and not self.params["store_url"]:
+            raise ScaleoutError(f"{guarded[0]} needs a store for its leases", "store_url", "set it")
+        if self.check and guarded and not Path(guard).is_file():
+            # The role brings it in this run, and with it what else is missing.
+            return change
+        try:
             see_that_it_can_run(wanted, self.params)
-        self.write_store(wanted)
-        for_host = {
-            job.id: files(
-                job,
-                Names(self.client.name, job.id),
-                self.params["host"],
-                self.params["timezone"],
-                self.params["guard"],
-                self.store,
-            )
-            for job in wanted
-        }
-        change = self.client.to_write({job.id: (job, for_host[job.id]) for job in wanted})
+            if guarded:
+                self.see_store(guarded[0])
+        except ScaleoutError as error:
+            if not self.check:
+                raise
+            # A task before this one may bring it.
+            self.warnings.append(str(error))
+        return change
+
+    def see_store(self, job: str) -> None:
+        """Whether it keeps the promise. One that does not answer may do so later."""
+        # The URL is on no disk, and guards use the one that they have, until the store is known to serve.
+        code, said = self.ask([self.params["guard"], "check", "/dev/stdin"], store_file(self.params["store_url"]).text)
+        if code == REFUSED:
+            raise ScaleoutError(said.strip(), "store_url", f"{job} needs one that remembers who started what")
+        if code:
+            self.warnings.append(said.strip())
+
+    def write(self, wanted: list[Wanted], change: Change) -> None:
+        """The store before the jobs that need it."""
+        if any(job.strategy == "lease" for job in wanted):
+            self.apply(self.client.to_write_store(self.store.path, store_file(self.params["store_url"])))
         self.written = [job.id for job in wanted if change.touches(Names(self.client.name, job.id))]
         self.apply(change)
-
-    def write_store(self, wanted: list[Wanted]) -> None:
-        """Before the jobs that need it, which are not written where it cannot keep the promise."""
-        guarded = [job.id for job in wanted if job.strategy == "lease"]
-        if not guarded:
-            return
-        if not self.params["store_url"]:
-            raise ScaleoutError(f"{guarded[0]} needs a store for its leases", "store_url", "set it")
-        self.apply(self.client.to_write_store(self.store.path, store_file(self.params["store_url"])))
-        if not self.check:
-            code, said = self.ask([self.params["guard"], "check", self.store.path])
-            if code == REFUSED:
-                raise ScaleoutError(
-                    said.strip(), "store_url", f"{guarded[0]} needs one that remembers who started what"
-                )
-            if code:
-                self.warnings.append(said.strip())
 
     def note(self, given: dict[str, Any], there: dict[str, Any]) -> None:
         if given == there:
@@ -443,7 +476,6 @@ def main() -> None:
                     },
                     "user": {"type": "str", "default": "root"},
                     "env": {"type": "dict", "default": {}},
-                    "secret_env": {"type": "dict", "default": {}, "no_log": True},
                     "strategy": {"type": "str", "choices": ["single", "staggered", "lease"], "default": "single"},
                     "state": {"type": "str", "choices": ["present", "suspended", "absent"], "default": "present"},
                     "candidates": {"type": "list", "elements": "str", "default": []},
@@ -454,6 +486,7 @@ def main() -> None:
                     "store_failure": {"type": "str", "choices": ["skip", "run"]},
                 },
             },
+            "secret_env": {"type": "dict", "default": {}, "no_log": True},
             "timezone": {"type": "str", "default": "UTC"},
             "phase": {"type": "str", "choices": ["all", "read", "remove", "write"], "default": "all"},
             "ids": {"type": "list", "elements": "str", "default": []},
@@ -475,8 +508,8 @@ def main() -> None:
             raise ScaleoutError(err.strip() or f"ended with {code}", " ".join(argv))
         return str(out)
 
-    def ask(argv: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(argv)
+    def ask(argv: list[str], told: str) -> tuple[int, str]:
+        code, out, err = module.run_command(argv, data=told)
         return code, out + err
 
     try:

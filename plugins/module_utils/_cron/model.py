@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.scaleout.webapp.plugins.module_utils._cron.schedule import FIELDS, Schedule, parse, special
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.schedule import (
+    FIELDS,
+    Schedule,
+    parse,
+    special,
+    too_many,
+)
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import ABSENT, Job
 
@@ -56,7 +62,7 @@ class Store:
 
 def read_jobs(given: Sequence[Mapping[str, Any]]) -> list[Wanted]:
     """Jobs as options of a task, checked; the first thing that is wrong is raised."""
-    jobs = [_read(job) for job in given]
+    jobs = [_read(job, at) for at, job in enumerate(given, 1)]
     ids = [job.id for job in jobs]
     twice = sorted({job_id for job_id in ids if ids.count(job_id) > 1}) if len(set(ids)) < len(ids) else []
     if twice:
@@ -64,9 +70,10 @@ def read_jobs(given: Sequence[Mapping[str, Any]]) -> list[Wanted]:
     return jobs
 
 
-def _read(given: Mapping[str, Any]) -> Wanted:
+def _read(given: Mapping[str, Any], at: int) -> Wanted:
     job_id = str(given.get("id") or "")
-    where = f"job {job_id or given!r}"
+    # Never the job, which may have secrets.
+    where = f"job {job_id}" if job_id else f"job {at} of the list"
     if not NAME.fullmatch(job_id):
         raise ScaleoutError(
             "its id cannot be used", where, "small letters, digits, dashes and underscores, at most 63, are possible"
@@ -115,6 +122,11 @@ def _rules(job: Wanted) -> list[tuple[bool, str, str]]:
         (bool(CONTROL.search(job.command)), "its command has more than one line", "put it into a script"),
         (not job.candidates, "no host may run it", "name its candidates"),
         (bool(job.owner) and job.strategy != "single", f"a job of strategy {job.strategy} has no owner", "drop owner"),
+        (
+            job.strategy == "staggered" and job.schedule is not None and too_many(job.candidates, job.schedule),
+            "its schedule has fewer minutes than candidates",
+            "let it run less often, or on fewer hosts",
+        ),
         (not USER.fullmatch(job.user), f"{job.user!r} is no name of a user", "set user"),
         (bool(bad), f"these are no names of variables: {', '.join(bad)}", "letters, digits and underscores serve"),
         (bool(broken), f"these variables have more than one line: {', '.join(broken)}", "put them into a file"),

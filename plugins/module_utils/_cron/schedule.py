@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,6 +120,11 @@ def window(schedule: Schedule) -> int:
     """By how many minutes it can be shifted within the hour before it meets itself."""
     minutes = sorted(schedule.minutes)
     return min((later - earlier) % 60 or 60 for earlier, later in zip(minutes, [*minutes[1:], minutes[0]]))
+
+
+def too_many(hosts: Sequence[str], schedule: Schedule) -> bool:
+    """Whether there are more hosts than minutes for them, when each has its own."""
+    return len(hosts) > window(schedule)
 
 
 def shifted(schedule: Schedule, minutes: int) -> Schedule:

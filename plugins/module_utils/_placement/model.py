@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 ABSENT = "absent"
 SINGLE = "single"
+SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,11 @@ class Note:
 
 @dataclass(frozen=True)
 class Report:
-    """What one host shows: the strategies of the jobs it has, and its notes."""
+    """What one host shows: the strategies of the jobs it has, its notes, and the mark of the store of its guards."""
 
     shows: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, Note] = field(default_factory=dict)
+    store: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._errors import Sca
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import (
     ABSENT,
     SINGLE,
+    SUSPENDED,
     Job,
     Note,
     Place,
@@ -42,13 +43,10 @@ def ranked(job_id: str, hosts: Iterable[str]) -> list[str]:
 
 
 def shift(job_id: str, host: str, candidates: Collection[str], window: int) -> int:
-    """By how many of `window` minutes a host runs a staggered job later; another number for each candidate."""
-    if len(candidates) > window:
-        raise ScaleoutError(
-            f"its schedule leaves {window} different minutes, and there are {len(candidates)} candidates",
-            job_id,
-            "let it run less often, or on fewer hosts",
-        )
+    """By how many of `window` minutes a host runs a staggered job later.
+
+    It is another number for each candidate, of whom there are no more than minutes.
+    """
     return ranked(job_id, candidates).index(host) * window // len(candidates)
 
 
@@ -60,12 +58,9 @@ def plan(
     `drained` hosts get no jobs, and one of them that cannot be seen is given up, unless it was `lost` in this very run.
     `now`, in seconds, numbers the turns.
     """
-    newest: dict[str, Note] = {}
+    newest = newest_notes(reports.values())
     shown: dict[str, dict[str, str]] = {}
     for host, report in reports.items():
-        for job_id, note in report.notes.items():
-            if job_id not in newest or newest[job_id].turn < note.turn:
-                newest[job_id] = note
         for job_id, strategy in report.shows.items():
             shown.setdefault(job_id, {})[host] = strategy
 
@@ -83,6 +78,16 @@ def plan(
         if place.waiting:
             found.waiting[job.id] = place.waiting
     return found
+
+
+def newest_notes(reports: Iterable[Report]) -> dict[str, Note]:
+    """What is known of each job."""
+    newest: dict[str, Note] = {}
+    for report in reports:
+        for job_id, note in report.notes.items():
+            if job_id not in newest or newest[job_id].turn < note.turn:
+                newest[job_id] = note
+    return newest
 
 
 def owners(jobs: Iterable[Job], drained: Collection[str] = ()) -> dict[str, str]:
@@ -104,6 +109,9 @@ def _place(
         return _absent(shown, note, {*seen, *drained} - set(lost))
     eligible = (job.candidates | ({job.owner} if job.owner else set())) - set(drained)
     if not eligible or (job.owner and job.owner not in eligible):
+        if job.state == SUSPENDED:
+            # It rests, and drained hosts keep nothing.
+            return _absent(shown, note, {*seen, *drained} - set(lost))
         what = f"its owner {job.owner} is" if job.owner else "all its candidates are"
         raise ScaleoutError(f"{what} drained", job.id, "name another, or suspend the job")
     noted = note.holders if note else ()

@@ -56,7 +56,7 @@ def merge_apps(inputs: Inputs, declared: Mapping[str, dict[str, Any]], problems:
 def _check_name(name: str, place: Place, problems: Problems) -> None:
     NAME.check(name, place, problems)
     if RESERVED.fullmatch(name):
-        problems.add("is a name that the system or a store uses itself", place, "give the app another name")
+        problems.add("is a name that the system, a store or singleton_cron uses", place, "give the app another name")
 
 
 def _hosts(inputs: Inputs, wanted: list[str] | None, place: Place, problems: Problems) -> list[Host]:

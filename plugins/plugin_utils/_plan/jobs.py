@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.scaleout.webapp.plugins.module_utils._cron.schedule import FIELDS, parse
+from ansible_collections.scaleout.webapp.plugins.module_utils._cron.schedule import FIELDS, parse, too_many
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.model import App
 from ansible_collections.scaleout.webapp.plugins.plugin_utils._plan.references import OF_INSTANCE, References
@@ -56,11 +56,17 @@ def _has_leases(app: App) -> bool:
 
 
 def _wrong(app: App, job: Mapping[str, Any], mongodb: bool) -> Iterator[tuple[str, str, str]]:
+    hosts = [host.name for host in app.hosts]
     try:
-        parse(dict(zip(FIELDS, job["schedule"].split())), "schedule")
+        schedule = parse(dict(zip(FIELDS, job["schedule"].split())), "schedule")
+        if job["strategy"] == "staggered" and too_many(hosts, schedule):
+            yield (
+                "its schedule has fewer minutes than candidates",
+                "schedule",
+                "let it run less often, or on fewer hosts",
+            )
     except ScaleoutError as error:
         yield error.what, "schedule", error.fix
-    hosts = [host.name for host in app.hosts]
     if job["owner"] is not None and job["owner"] not in hosts:
         yield f"{job['owner']} does not run {app.name}", "owner", f"name one of {', '.join(hosts)}"
     if job["owner"] is not None and job["strategy"] != "single":
@@ -97,7 +103,7 @@ def _cron(app: App, job: Mapping[str, Any], command: str) -> dict[str, Any]:
     if job["strategy"] == "lease":
         chosen = {"retry": job["retry"], "store_failure": job["store_failure"]}
     return {
-        "id": re.sub("[^a-z0-9_-]", "_", job["name"]),
+        "id": job["name"],
         "job": command,
         **fields,
         "user": app.name,

@@ -200,10 +200,11 @@ BUILD_ENVIRONMENT = ENVIRONMENT
 RETIRED_APPS = Items(NAME)
 INSTANCES = Table(Table(Number(0, 1000)))
 
-# Accounts that Debian or the stores make, databases of MongoDB, and folders under /opt/webapp that are no app's.
+# Accounts that Debian or the stores make, databases of MongoDB, folders under /opt/webapp that are no app's, and the
+# set of jobs that singleton_cron has by default: two sets of one name remove each other's jobs.
 RESERVED = re.compile(
     r"root|daemon|bin|sys|sync|games|man|lp|mail|news|uucp|proxy|backup|list|irc|gnats|nobody|adm|sshd|messagebus|"
-    r"mongodb|redis|memcache|memcached|nginx|keepalived|mysql|postgres|admin|local|config|runtimes"
+    r"mongodb|redis|memcache|memcached|nginx|keepalived|mysql|postgres|admin|local|config|runtimes|webapp"
 )
 
 

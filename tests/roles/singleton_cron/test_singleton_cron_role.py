@@ -154,6 +154,18 @@ def test_it_moves_only_off_a_host_that_is_seen(hosts: RoleHosts) -> None:
     assert where(hosts, "tick") == [OWNER]
 
 
+def test_a_host_that_cannot_have_a_job_takes_it_from_nobody(hosts: RoleHosts) -> None:
+    job = {**TICK, "user": "only-there", "owner": OWNER}
+    hosts.sh(OWNER, "useradd only-there")
+    assert hosts.play("singleton_cron", singleton_cron_jobs=[{**job, "candidates": [OWNER]}]).code == 0
+    refused = hosts.play("singleton_cron", singleton_cron_jobs=[{**job, "owner": OTHER}])
+    assert refused.code != 0
+    assert "there is no user only-there" in refused.output
+    assert where(hosts, "tick") == [OWNER]
+    assert hosts.play("singleton_cron", singleton_cron_jobs=[TICK]).code == 0
+    hosts.sh(OWNER, "userdel only-there")
+
+
 def test_candidates_come_and_go(hosts: RoleHosts) -> None:
     before = [{**TICK, "candidates": [OTHER]}]
     assert hosts.play("singleton_cron", singleton_cron_jobs=before).code == 0

@@ -145,7 +145,7 @@ class TestApps:
     def test_bad_name(self, name: str) -> None:
         assert any("must be a name of at most 24 small letters" in found for found in problems({name: app()}))
 
-    @pytest.mark.parametrize("name", ["root", "backup", "mongodb", "admin", "runtimes"])
+    @pytest.mark.parametrize("name", ["root", "backup", "mongodb", "admin", "runtimes", "webapp"])
     def test_taken_name(self, name: str) -> None:
         assert "give the app another name" in the_problem({name: app()}).lower()
 
@@ -582,6 +582,10 @@ class TestJobs:
             ({"command": "x ${secrets.key}"}, ["jobs.0.command: has a secret in a command line"]),
             ({"owner": "db1"}, ["jobs.0.owner: db1 does not run www. Name one of app1, app2"]),
             ({"owner": "app1", "strategy": "staggered"}, ["jobs.0.owner: a job of strategy staggered has no owner"]),
+            (
+                {"schedule": "* * * * *", "strategy": "staggered"},
+                ["jobs.0.schedule: its schedule has fewer minutes than candidates"],
+            ),
             ({"retry": True}, ["jobs.0.retry: only a job of strategy lease"]),
             ({"strategy": "lock"}, ["jobs.0.strategy", "single, staggered, lease"]),
         ],

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +35,7 @@ from ansible_collections.scaleout.webapp.plugins.modules.singleton_cron import T
 ROLE = Path(__file__).parents[4] / "roles" / "singleton_cron"
 JOB: dict[str, Any] = {"id": "cleanup", "minute": "17", "job": "bin/cleanup", "candidates": ["a", "b"]}
 TIMER, SERVICE = "scaleout-cron-webapp.cleanup.timer", "scaleout-cron-webapp.cleanup.service"
+LEASE: dict[str, Any] = {**JOB, "id": "leased", "strategy": "lease", "store_failure": "skip"}
 STORE = Store("/etc/scaleout-webapp/cron-store/webapp.json")
 
 
@@ -42,6 +45,7 @@ class Host:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.calls: list[str] = []
+        self.warnings: list[str] = []
         self.enabled: set[str] = set()
         self.active: set[str] = set()
         self.stale: set[str] = set()
@@ -64,7 +68,9 @@ class Host:
             f"NeedDaemonReload={'yes' if unit in self.stale else 'no'}\n"
         )
 
-    def call(self, phase: str, jobs: Sequence[dict[str, Any]] = (), **given: Any) -> dict[str, Any]:
+    def call(
+        self, phase: str, jobs: Sequence[dict[str, Any]] = (), check: bool = False, **given: Any
+    ) -> dict[str, Any]:
         """The module."""
         numbers = {"max_skew": 90, "store_wait": 60, "history_days": 30, "lease_seconds": 20}
         usual: dict[str, Any] = {
@@ -72,12 +78,21 @@ class Host:
             "host": "a",
             "ids": [],
             "notes": {},
+            "secret_env": {},
             "store_url": None,
             "timezone": "UTC",
         }
         read = [{"user": "root", **job} for job in jobs]
         params = {**usual, **numbers, "phase": phase, "jobs": read, "guard": __file__, **given}
-        return Turn(params, self.client, lambda _argv: (0, ""), check=False).result()
+        turn = Turn(params, self.client, self.ask, check)
+        result = turn.result()
+        self.warnings = turn.warnings
+        return result
+
+    def ask(self, argv: list[str], told: str) -> tuple[int, str]:
+        """The guard, of which only `check` is asked."""
+        assert argv == [__file__, "check", "/dev/stdin"]
+        return (78, "this Redis forgets") if "forgetful" in told else (0, "")
 
     def write(self, **changes: Any) -> bool:
         [job] = read_jobs([{**JOB, **changes}])
@@ -181,6 +196,39 @@ def test_secrets_are_for_root_alone_and_in_no_difference(host: Host) -> None:
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+def test_secrets_come_apart_from_jobs(host: Host) -> None:
+    host.call("write", [JOB, {**JOB, "id": "other"}], ids=["cleanup", "other"], secret_env={"cleanup": {"TOKEN": "a"}})
+    env = host.root / "etc/scaleout-webapp/cron"
+    assert [(path.name, path.read_text()) for path in env.iterdir()] == [("webapp.cleanup.env", 'TOKEN="a"\n')]
+    with pytest.raises(ScaleoutError, match="there is no job cleenup") as caught:
+        host.call("write", [JOB], ids=["cleanup"], secret_env={"cleenup": {"TOKEN": "opaque"}})
+    assert "opaque" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["a\\b-opaque", "a\tb-opaque", 'it\'s "opaque"'])
+def test_secrets_are_in_no_journal(value: str) -> None:
+    """What Ansible notes of a call on the host. A value is not always found in the text that it makes of options."""
+    told = (
+        "from ansible.module_utils.basic import AnsibleModule as Module; import sys\n"
+        f"from {Turn.__module__} import main\n"
+        "Module.log = lambda self, text, log_args=None: print(text, file=sys.stderr)\n"
+        "main()"
+    )
+    jobs = [{**JOB, "candidates": ["b"]}]
+    options = {"host": "a", "phase": "read", "jobs": jobs, "secret_env": {"cleanup": {"TOKEN": value}}}
+    done = subprocess.run(
+        [sys.executable, "-c", told],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": options}),
+        env={**os.environ, "PYTHONPATH": str(ROLE.parents[1] / ".ansible" / "collections")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Invoked with" in done.stderr, done.stdout
+    assert "bin/cleanup" in done.stderr
+    assert "opaque" not in done.stderr + done.stdout
+
+
 def test_another_run_that_has_moved_a_job_is_noticed(host: Host) -> None:
     mine, theirs = {"cleanup": Note(7, holders=("a",))}, {"cleanup": Note(8, holders=("b",))}
     host.client.write_notes(theirs)
@@ -226,6 +274,75 @@ def test_the_password_of_the_store_leaves_with_the_last_guard(host: Host) -> Non
     assert (done["changed"], store.exists()) == (True, False)
     assert "opaque" not in json.dumps(done)
     assert host.call("write", ids=[])["changed"] is False
+
+
+def test_a_refused_store_replaces_none_that_guards_use(host: Host) -> None:
+    store = host.root / STORE.path.lstrip("/")
+    with pytest.raises(ScaleoutError, match="this Redis forgets"):
+        host.call("all", [LEASE], store_url="redis://forgetful/0")
+    assert not store.parent.exists()
+    assert host.call("read")["report"]["store"] == ""
+    host.call("all", [LEASE], store_url="redis://h1/0")
+    before = store.read_text()
+    assert host.call("read")["report"]["store"] == "redis at h1/0"
+    with pytest.raises(ScaleoutError, match="this Redis forgets"):
+        host.call("write", [LEASE], ids=["leased"], store_url="redis://forgetful/0")
+    assert store.read_text() == before
+    assert [path.name for path in store.parent.iterdir()] == [store.name], "a trial was left"
+
+
+@pytest.mark.parametrize(
+    ("job", "given", "said"),
+    [
+        ({"user": "nobody-here"}, {}, "there is no user nobody-here"),
+        ({}, {"timezone": "Mars/Olympus"}, "this host does not know the time zone Mars/Olympus"),
+        (LEASE, {"store_url": "redis://forgetful/0"}, "this Redis forgets"),
+        (LEASE, {"store_url": "redis://h1/0", "guard": "/nowhere/cron-guard"}, "the guard is not there"),
+        (LEASE, {}, "leased needs a store for its leases"),
+        ({"id": "mine"}, {}, "this unit was not written for this job"),
+    ],
+)
+def test_a_host_that_cannot_have_a_job_says_so_before_anything_moves(
+    host: Host, job: dict[str, Any], given: dict[str, Any], said: str
+) -> None:
+    host.write(id="other")
+    (host.units / "scaleout-cron-webapp.mine.timer").write_text("[Timer]\nOnCalendar=daily\n")
+    host.calls.clear()
+    before = sorted(path for path in host.root.rglob("*") if path.is_file())
+    wanted = {**JOB, "candidates": ["a"], **job}
+    for phase in ("read", "all"):
+        with pytest.raises(ScaleoutError, match=said):
+            host.call(phase, [wanted], **given)
+    # It is nothing to a host that does not get it.
+    assert host.call("read", [{**wanted, "candidates": ["b"]}], **given)["report"]["shows"] == {"other": "single"}
+    assert host.calls == []
+    assert [path for path in before if not path.exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("job", "given", "said"),
+    [
+        ({"user": "nobody-here"}, {}, "there is no user nobody-here"),
+        ({}, {"timezone": "Mars/Olympus"}, "this host does not know the time zone Mars/Olympus"),
+        (LEASE, {"store_url": "redis://forgetful/0"}, "this Redis forgets"),
+        # The role would bring the guard, and tzdata with it.
+        (LEASE, {"store_url": "redis://h1/0", "guard": "/nowhere/cron-guard", "timezone": "Mars/Olympus"}, ""),
+    ],
+)
+def test_check_mode_warns_of_what_may_be_made_before_the_run(
+    host: Host, job: dict[str, Any], given: dict[str, Any], said: str
+) -> None:
+    for phase in ("read", "all"):
+        host.call(phase, [{**JOB, "candidates": ["a"], **job}], check=True, **given)
+        assert [warning.partition(". ")[0].partition(": ")[2] for warning in host.warnings] == [said] * bool(said)
+    assert not list(host.root.rglob("*"))
+
+
+def test_the_guard_takes_a_store_from_its_input() -> None:
+    asked = [str(ROLE / "files" / "cron-guard"), "check", "/dev/stdin"]
+    text = store_file("memcached://h1").text
+    done = subprocess.run(asked, input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Memcached forgets" in done.stdout + done.stderr) == (78, True)
 
 
 def test_fifty_jobs_are_one_call(host: Host) -> None:
@@ -275,6 +392,7 @@ def test_nothing_keeps_systemd_from_ending_what_a_job_left_in_the_background(mor
         ({"job": "a\nb"}, "its command has more than one line"),
         ({"candidates": []}, "no host may run it"),
         ({"strategy": "staggered", "owner": "a"}, "a job of strategy staggered has no owner"),
+        ({"strategy": "staggered", "minute": "*"}, "its schedule has fewer minutes than candidates"),
         ({"env": {"A-B": 1}}, "no names of variables: A-B"),
         ({"strategy": "lease"}, "it does not say what to do when the store is down"),
         (
@@ -289,6 +407,13 @@ def test_nothing_keeps_systemd_from_ending_what_a_job_left_in_the_background(mor
 def test_what_is_wrong_with_a_job(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ScaleoutError, match=said):
         read_jobs([{**JOB, **change}])
+
+
+def test_a_job_without_an_id_is_not_shown() -> None:
+    with pytest.raises(ScaleoutError) as caught:
+        read_jobs([JOB, {"job": "true", "secret_env": {"TOKEN": "opaque"}}])
+    assert str(caught.value).startswith("job 2 of the list: its id cannot be used. ")
+    assert "opaque" not in str(caught.value)
 
 
 def test_two_jobs_of_one_id() -> None:

@@ -61,7 +61,7 @@ turns = st.lists(
     st.tuples(
         st.sets(st.sampled_from(HOSTS), max_size=1),
         st.sampled_from(["", *HOSTS]),
-        st.sampled_from(["single", "single", "lease", "absent"]),
+        st.sampled_from(["single", "single", "lease", "absent", "suspended"]),
         reached,
     ),
     max_size=12,
@@ -78,6 +78,8 @@ def test_never_on_two_hosts_whatever_fails_and_in_the_end_on_exactly_one(
     for drained, owner, strategy, phases in runs:
         if strategy in ("lease", "absent"):
             wanted = [replace(job, strategy=strategy)] if strategy == "lease" else []
+        elif strategy == "suspended":
+            wanted = [replace(job, state=strategy, owner=owner)]
         else:
             wanted = [replace(job, owner="" if owner in drained else owner)]
         # To drain a host that cannot be seen is to say that it runs nothing any more.
@@ -130,11 +132,6 @@ def test_staggered_minutes_are_all_different_and_within_the_window(hosts: set[st
     assert len(set(shifts)) == len(hosts)
     assert min(shifts) == 0
     assert max(shifts) < window
-
-
-def test_too_many_hosts_to_stagger() -> None:
-    with pytest.raises(ScaleoutError, match="leaves 2 different minutes, and there are 3 candidates"):
-        shift("cleanup", "a", ["a", "b", "c"], 2)
 
 
 def placed(
@@ -239,3 +236,20 @@ def test_nobody_left() -> None:
         placed(JOB, FIRST, drained=set(JOB.candidates))
     with pytest.raises(ScaleoutError, match=f"its owner {FIRST} is drained"):
         placed(replace(JOB, owner=FIRST), SECOND, drained={FIRST})
+
+
+@pytest.mark.parametrize(
+    ("job", "drained"), [(JOB, set(JOB.candidates)), (replace(JOB, owner=FIRST), {FIRST})], ids=["all", "owner"]
+)
+def test_suspended_and_nobody_left(job: Job, drained: set[str]) -> None:
+    """As the error says. Nothing is on a drained host, also when it rests."""
+    known = Note(7, holders=(FIRST,))
+    rests = replace(job, state="suspended")
+    reports = {FIRST: Report({"cleanup": "single"}, {"cleanup": known}), SECOND: Report({}, {"cleanup": known})}
+    found = plan([rests], reports, drained, 100)
+    assert (found.holds, found.writes) == ({FIRST: [], SECOND: []},) * 2
+    assert (found.notes, found.waiting) == ({"cleanup": known}, {})
+    after = plan([rests], {host: Report({}, found.notes) for host in reports}, drained, 101)
+    assert (after.holds, after.notes, after.waiting) == ({FIRST: [], SECOND: []}, {}, {})
+    # In service again, and resumed.
+    assert plan([job], {host: Report() for host in JOB.candidates}, (), 102).writes[FIRST] == ["cleanup"]
