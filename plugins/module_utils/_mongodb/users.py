@@ -24,7 +24,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._mongodb.model imp
     UnreachableError,
 )
 
-USER_EXISTS = 51003
+USER_EXISTS, USER_NOT_FOUND = 51003, 11
 WRITE_CONCERN = {"w": "majority", "wtimeout": 30000}
 
 
@@ -287,7 +287,7 @@ class Users:
                     self._run(change)
                 except ServerError as error:
                     # Somebody was faster.
-                    if error.code != USER_EXISTS or self._late():
+                    if error.code not in (USER_EXISTS, USER_NOT_FOUND) or self._late():
                         raise
                     continue
             return change

@@ -84,6 +84,19 @@ def test_without_authentication(start: Start) -> None:
     assert sorted(len(commands(result)) for result in first) == [0, 1]
 
 
+def test_all_members_make_and_remove_the_same_users_at_once(start: Start) -> None:
+    servers = start(2)
+    replica_set(servers[0], servers)
+    names = [f"user{number}" for number in range(20)]
+
+    def of_all(state: str) -> list[str]:
+        wanted = [www(name=name, state=state) for name in names]
+        return sorted(one for told in on_all(lambda server: users(server, wanted), servers) for one in commands(told))
+
+    assert of_all("present") == sorted(f"createUser {name}@www" for name in names)
+    assert of_all("absent") == sorted(f"dropUser {name}@www" for name in names)
+
+
 @LONG
 def test_a_lost_majority_is_told_long_before_the_end_of_the_wait(start: Start, keyfile: Path) -> None:
     servers, login = made(start, 3, keyfile)
