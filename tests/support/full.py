@@ -10,6 +10,7 @@ import os
 import pytest
 
 FULL = os.environ.get("SCALEOUT_FULL") == "1"
+# The gate has 40 minutes: what is marked so is run, and never skipped, by `./test --full`.
 LONG = pytest.mark.skipif(not FULL, reason="part of the full run only")
 # Of a property test.
 EXAMPLES = 10_000 if FULL else 300
