@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.playbook import run
+from tests.support.playbook import Run, run
 
 ROLE = Path(__file__).parents[3] / "roles" / "singleton_cron"
 
@@ -68,3 +68,34 @@ def test_secrets_are_given_apart_from_jobs(tmp_path: Path) -> None:
     calls = [task["scaleout.webapp.singleton_cron"] for task in tasks if "scaleout.webapp.singleton_cron" in task]
     given = [call["jobs"] for call in calls if "jobs" in call]
     assert ["possible" in given[0], "_open" in given[1], "_wanted" in " ".join(given)] == [True, True, False]
+
+
+def preflight(folder: Path, of_all: dict[str, Any], of_group: dict[str, Any], of_one: dict[str, Any]) -> Run:
+    """The first tasks of the role, where a is no host of the group and comes first."""
+    hosts: dict[str, Any] = {"a": {}, "b": {}, "c": of_one}
+    group = {"hosts": {"b": {}, "c": {}}, "vars": of_group}
+    usual = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (folder / "hosts.yml").write_text(
+        json.dumps({"all": {"hosts": hosts, "vars": {**usual, **of_all}, "children": {"app": group}}})
+    )
+    (folder / "play.yml").write_text(
+        json.dumps([{"hosts": "all", "gather_facts": False, "roles": ["scaleout.webapp.singleton_cron"]}])
+    )
+    return run(folder / "play.yml", "--tags", "singleton_cron_preflight", inventory=str(folder / "hosts.yml"))
+
+
+def test_hosts_that_know_other_jobs_are_refused_before_anybody_loses_one(tmp_path: Path) -> None:
+    job = {"id": "cleanup", "job": "true", "candidates": "{{ groups.app }}"}
+    jobs = {"singleton_cron_jobs": [job]}
+    for of_all, of_group, of_one, others in (
+        ({}, jobs, {}, "b, c"),
+        (jobs, {"singleton_cron_drained": ["b"]}, {}, "b, c"),
+        (jobs, {}, {"singleton_cron_suspended": True}, "c"),
+        (jobs, {}, {"singleton_cron_jobs": [{**job, "owner": "b"}]}, "c"),
+    ):
+        done = preflight(tmp_path, of_all, of_group, of_one)
+        assert done.code != 0
+        assert f"is another one for {others} than for a" in " ".join(done.output.split())
+    # How it is called may differ.
+    done = preflight(tmp_path, jobs, {}, {"singleton_cron_jobs": [{**job, "job": "/usr/bin/true"}]})
+    assert done.code == 0, done.output
