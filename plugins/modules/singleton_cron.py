@@ -155,12 +155,13 @@ options:
     default: {}
   store_url:
     description:
-      - Where guards meet. V(mongodb://), V(mysql://) (MariaDB) and V(postgresql://) keep the promise of O(jobs[].strategy=lease).
+      - Where guards meet. V(mongodb://), V(mysql://) (MariaDB) and V(postgresql://) keep the promise of O(jobs[].strategy=lease), the last
+        two as long as no replica takes over that may miss what was committed.
       - V(redis://) with an append-only file is best effort. It may forget the last second when its machine dies.
       - A store that forgets on a restart is refused.
     type: str
   store_wait:
-    description: Seconds that a guard waits for a store that does not answer.
+    description: Seconds that a guard waits for a store that does not answer. V(0) asks once.
     type: int
     default: 60
   max_skew:
@@ -168,11 +169,11 @@ options:
     type: int
     default: 90
   lease_seconds:
-    description: Seconds without a sign of life after which the other guards take a host for dead.
+    description: Seconds without a sign of life after which the other guards take a host for dead, at least V(5).
     type: int
     default: 20
   history_days:
-    description: Days for which runs are remembered in the store.
+    description: Days for which runs are remembered in the store, at least V(1).
     type: int
     default: 30
   guard:
@@ -425,7 +426,9 @@ class Turn:
     def see_store(self, job: str) -> None:
         """Whether it keeps the promise. One that does not answer may do so later."""
         # The URL is on no disk, and guards use the one that they have, until the store is known to serve.
-        code, said = self.ask([self.params["guard"], "check", "/dev/stdin"], store_file(self.params["store_url"]).text)
+        look = ["--look"] if self.check else []
+        asked = [self.params["guard"], "check", "/dev/stdin", *look]
+        code, said = self.ask(asked, store_file(self.params["store_url"]).text)
         if code == REFUSED:
             raise ScaleoutError(said.strip(), "store_url", f"{job} needs one that remembers who started what")
         if code:

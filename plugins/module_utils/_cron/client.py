@@ -128,7 +128,7 @@ class Client:
         units = [unit for job in ids for unit in (Names(self.name, job).timer, Names(self.name, job).service)]
         if not units:
             return {}
-        text = self.run(["systemctl", "show", f"--property={PROPERTIES}", "--timestamp=unix", *units])
+        text = self.run(["systemctl", "show", f"--property={PROPERTIES}", *units])
         blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in text.split("\n\n")]
         return {block["Id"]: block for block in blocks if "Id" in block}
 
@@ -281,9 +281,7 @@ def _exit_code(service: Mapping[str, str]) -> int:
 
 
 def _seconds(text: str) -> int | None:
-    """Of `@1767225600`, as systemctl shows times when asked to, or of the text that it has for some all the same."""
-    if text.startswith("@") and text[1:].isdecimal():
-        return int(text[1:])
+    """Of a time as systemctl shows it in UTC: before systemd 251 it cannot be asked for seconds."""
     try:
         return int(datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC").replace(tzinfo=timezone.utc).timestamp())
     except ValueError:

@@ -51,13 +51,23 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Store:
-    """Where guards meet. `path` is the file that tells them how to get there."""
+    """Where guards meet. `path` is the file that tells them how to get there. Raises what would let no job run."""
 
     path: str
     max_skew: int = 90
     wait: int = 60
     history_days: int = 30
     lease_seconds: int = 20
+
+    def __post_init__(self) -> None:
+        for name, value, least, why in (
+            ("max_skew", self.max_skew, 0, "clocks differ by no less than nothing"),
+            ("store_wait", self.wait, 0, "0 asks once"),
+            ("history_days", self.history_days, 1, "a run that is not remembered could be started twice"),
+            ("lease_seconds", self.lease_seconds, 5, "a store needs time to answer before a host is taken for dead"),
+        ):
+            if value < least:
+                raise ScaleoutError(f"{value} is too little", name, f"use {least} or more: {why}")
 
 
 def read_jobs(given: Sequence[Mapping[str, Any]]) -> list[Wanted]:

@@ -42,7 +42,7 @@ sys.path.insert(0, sys.argv[1])
 from cron_guard.records import Record
 from cron_guard.stores import open_store
 store = open_store(sys.argv[2], 5)
-store.check()
+store.make()
 for fire in json.load(sys.stdin):
     assert store.create(Record(sys.argv[3], fire, "finished", "token", "app", "app:1"))
 """
@@ -54,7 +54,7 @@ sys.path.insert(0, sys.argv[1])
 from cron_guard.records import Record
 from cron_guard.stores import open_store
 store = open_store(sys.argv[2], 5)
-store.check()
+store.make()
 taken = Record(sys.argv[3], sys.argv[4], "taken", "token", "app", "app:1")
 renewed = replace(taken, state="running", revision=2)
 assert store.create(taken) and store.create(taken)

@@ -198,6 +198,24 @@ def test_a_job_that_kills_its_guard_each_time_is_left_and_holds_up_no_other(node
     assert not list(nodes[0].state.iterdir())
 
 
+def test_a_locale_without_a_character_of_its_output_ends_no_job(
+    nodes: list[Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = nodes[0].settings(tmp_path.name, r"printf '\342\206\222\n'; exit 3")
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONIOENCODING", "latin-1")
+        assert nodes[0].run("run", str(settings), "--fire", FIRE) == (3, "\\u2192\n")
+    assert nodes[0].history(settings)[0]["tail"] == "\u2192"
+
+
+def test_a_look_at_a_store_makes_nothing_in_it(mongo: MongoSet, tmp_path: Path) -> None:
+    node = Node("app", tmp_path, mongo.url.replace("/cron?", "/look?"))
+    for options, there in ((["--look"], False), ([], True)):
+        assert node.run("check", str(node.store_file), *options) == (0, "")
+        databases = mongo.server.ask("listDatabases")["databases"]
+        assert any(found["name"] == "look" for found in databases) is there
+
+
 def test_a_host_without_the_user_leaves_it_to_the_others(nodes: list[Node], tmp_path: Path) -> None:
     first = nodes[0].settings(tmp_path.name, "true", user="nosuchuser")
     second = nodes[1].settings(tmp_path.name, "true")

@@ -139,9 +139,28 @@ class Guard:
 
     def stop(self, _number: int, _frame: object) -> None:
         """Asked to end: at once, or by way of the job."""
-        self.stopping = True
-        if not self.busy:
+        on_its_way, self.stopping = self.stopping, True
+        if not self.busy and not on_its_way:
             raise SystemExit(EXIT_STOPPED)
+
+    def give_back(self, seconds: float) -> None:
+        """Leave what was taken and not started to others: when this host is up again, it cannot tell which that was.
+
+        A record whose answer was not awaited may take `seconds` to be there.
+        """
+        deadline = time.monotonic() + seconds
+        for token, attempt in self.unstarted.items():
+            record = None
+            with contextlib.suppress(StoreDown):
+                while record is None and time.monotonic() < deadline:
+                    record = self.store.get(attempt.job, attempt.fire)
+                    self.pause()
+                if record and record.token == token and record.state in (TAKEN, LOST):
+                    say(f"{attempt.fire} was taken here, is not started and given back, as this host was told to stop")
+                    why = f"{record.node} was told to stop before it started the job"
+                    self.store.swap(self._after(record, state=FREE, why=why))
+                if record:
+                    attempt.forget()
 
     # Before a fire
 
@@ -156,6 +175,7 @@ class Guard:
 
         bound = self.settings.max_skew + SLACK
         off = self.patiently(differs)
+        self.patiently(self.store.make)
         if off > bound:
             raise WrongClock(
                 f"this host's clock is {off:.0f} s off the store's, more than {self.settings.max_skew:g} s"
@@ -178,11 +198,20 @@ class Guard:
         for left in remains(self.folder, self.settings.job):
             record = self.known(left.attempt.fire)
             state = ""
-            if record and record.token == left.attempt.token and record.state in (*OPEN, LOST):
+            if record is None and left.begun and left.outcome:
+                record = self._tell(left.attempt.fire, left.outcome)
+                state = record.state
+            elif record and record.token == left.attempt.token and record.state in (*OPEN, LOST):
                 state = self._settle(record, left.begun, left.outcome)
             left.attempt.forget()
             if state == FREE or (record and state == LOST and self.again(record)):
                 self.attend(left.attempt.fire)
+
+    def _tell(self, fire: str, outcome: Mapping[str, Any]) -> Record:
+        """What ran without the store. It may have done so on several hosts: the first that tells is kept."""
+        record = self._record(fire, **outcome)
+        self.patiently(lambda: self.store.create(record))
+        return record
 
     def _settle(self, record: Record, begun: bool | None, outcome: Mapping[str, Any] | None) -> str:
         """What becomes of it."""
@@ -242,10 +271,11 @@ class Guard:
                 return self.codes[fire]
             if self.settings.store_failure == "run":
                 say(f"the store does not answer ({error}), so the job is started without asking")
-                # It may have been taken by a question whose answer was lost: nobody is to start it for that later.
-                self._forget_unstarted(fire)
                 return self._run_alone(fire)
             say(f"the store does not answer ({error}), so the job is not started")
+            # A question whose answer was lost may have taken it, which is no reason to start it after hours.
+            for attempt in self._unstarted_of(fire):
+                self._note_end(attempt, {"state": SKIPPED, "why": "the store did not answer"})
             return EXIT_STORE
 
     def attend(self, fire: str, skip: str = "") -> int:
@@ -275,9 +305,12 @@ class Guard:
         self._forget_unstarted(fire)
         return code
 
+    def _unstarted_of(self, fire: str) -> list[Attempt]:
+        return [attempt for attempt in self.unstarted.values() if attempt.fire == fire]
+
     def _forget_unstarted(self, fire: str) -> None:
-        for token in [token for token, attempt in self.unstarted.items() if attempt.fire == fire]:
-            self.unstarted.pop(token).forget()
+        for attempt in self._unstarted_of(fire):
+            self.unstarted.pop(attempt.token).forget()
 
     def _create(self, fire: str, skip: str) -> int | None:
         """The exit code where this is settled by being the first, else nothing."""
@@ -331,8 +364,11 @@ class Guard:
 
     def _swap(self, record: Record, **changes: Any) -> Record | None:
         """The record with these changes, or nothing if somebody else has changed it."""
-        after = replace(record, revision=record.revision + 1, writer=self.writer, **changes)
+        after = self._after(record, **changes)
         return after if self.patiently(lambda: self.store.swap(after)) else None
+
+    def _after(self, record: Record, **changes: Any) -> Record:
+        return replace(record, revision=record.revision + 1, writer=self.writer, **changes)
 
     # A job that runs here
 
@@ -352,21 +388,10 @@ class Guard:
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
         with lease:
             outcome = process.watch(self.settings.time_limit, lease.stop, self.grace)
-        half_way = self.settings.retry and bool(outcome.stopped)
+        result = self._result(outcome, problem, started)
         # By this host, another one, or the next guard here, which finds the attempt on the disk.
-        again = half_way and self.again(record)
-        result = {
-            "state": LOST if half_way else FINISHED,
-            "seconds": outcome.seconds,
-            "exit_code": outcome.exit_code,
-            "timed_out": outcome.timed_out,
-            "tail": problem or outcome.tail,
-            "started": started,
-            "why": f"stopped on {record.node}: {outcome.stopped}" if half_way else outcome.stopped,
-        }
-        # A full disk does not keep the store from hearing of it.
-        with contextlib.suppress(OSError):
-            attempt.note_end(result)
+        again = result["state"] == LOST and self.again(record)
+        self._note_end(attempt, result)
         self.busy = False
         if outcome.stopped:
             say(f"{record.fire} was stopped: {outcome.stopped}")
@@ -388,6 +413,23 @@ class Guard:
             self.busy = False
             raise CannotStart(repr(error)) from None
 
+    def _result(self, outcome: Outcome, problem: str, started: str) -> dict[str, Any]:
+        half_way = self.settings.retry and bool(outcome.stopped)
+        return {
+            "state": LOST if half_way else FINISHED,
+            "seconds": outcome.seconds,
+            "exit_code": outcome.exit_code,
+            "timed_out": outcome.timed_out,
+            "tail": problem or outcome.tail,
+            "started": started,
+            "why": f"stopped on {self.settings.node}: {outcome.stopped}" if half_way else outcome.stopped,
+        }
+
+    def _note_end(self, attempt: Attempt, result: Mapping[str, Any]) -> None:
+        # A full disk keeps neither the store from hearing of it nor the guard from its end.
+        with contextlib.suppress(OSError):
+            attempt.note_end(result)
+
     def _finish(self, lease: Lease, result: Mapping[str, Any]) -> None:
         last: Record | None = lease.record
         while last and last.token == lease.record.token:
@@ -405,16 +447,20 @@ class Guard:
         return "this host was told to" if self.stopping else ""
 
     def _run_alone(self, fire: str) -> int:
-        record = self._record(fire, TAKEN)
-        self._prepare(record)
-        attempt = self.unstarted.pop(record.token)
+        """The next guard here tells the store of it."""
+        if not self._unstarted_of(fire):
+            self._prepare(self._record(fire, TAKEN))
+        # A question whose answer was lost may have taken it: then that attempt is it, and nobody starts another.
+        attempt = self.unstarted.pop(self._unstarted_of(fire)[-1].token)
+        self._forget_unstarted(fire)
         process = self._process(attempt)
         problem = process.wait_for_start()
         if problem:
             say(problem)
+        started = fires.clock()
         outcome: Outcome = process.watch(self.settings.time_limit, self.why_stop, self.grace)
+        self._note_end(attempt, self._result(outcome, problem, started))
         self.busy = False
-        attempt.forget()
         return outcome.shown
 
 
@@ -453,9 +499,7 @@ class Lease:
         while not self.over.wait(wait):
             wait = self.guard.settings.lease_seconds / 5
             asked = time.monotonic()
-            after = replace(
-                self.record, revision=self.record.revision + 1, writer=self.guard.writer, alive=fires.clock()
-            )
+            after = self.guard._after(self.record, alive=fires.clock())
             try:
                 if self.guard.store.swap(after):
                     self.record, self.renewed = after, asked

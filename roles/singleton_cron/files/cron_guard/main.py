@@ -49,14 +49,23 @@ def run(path: str, fire: str) -> int:
     try:
         # Not what systemd has in TRIGGER_TIMER_REALTIME_USEC, which is when the timer went off the time before.
         return guard.fire(fire or fires.show(fires.previous(settings.schedule, datetime.now(timezone.utc))))
+    except SystemExit:
+        if guard.unstarted:
+            # The question that this broke off may have left its connection half-way.
+            guard.store.close()
+            guard.store = store_of(settings.store)
+            guard.give_back(TIMEOUT)
+        raise
     finally:
         guard.store.close()
 
 
-def check(path: str) -> int:
+def check(path: str, look: bool) -> int:
     store = store_of(path)
     try:
         store.check()
+        if not look:
+            store.make()
     finally:
         store.close()
     return 0
@@ -110,16 +119,19 @@ def main() -> int:
     one.add_argument("--fire", default="", help="the scheduled time, as 2026-11-21T03:17:00Z; the last one by default")
     asked = commands.add_parser("check", help="see whether a store can keep leases")
     asked.add_argument("store")
+    asked.add_argument("--look", action="store_true", help="change nothing in it")
     told = commands.add_parser("history", help="the last runs, on all hosts")
     told.add_argument("settings", nargs="+")
     told.add_argument("--count", type=int, default=10)
     told.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    # What a job says is for no locale to refuse.
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if given.command == "run":
             return run(given.settings, given.fire)
         if given.command == "check":
-            return check(given.store)
+            return check(given.store, given.look)
         return history(given.settings, given.count, given.json)
     except StoreRefused as error:
         return refused(error)

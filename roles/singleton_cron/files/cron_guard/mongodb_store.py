@@ -58,9 +58,11 @@ class MongoStore(Store):
                 raise StoreDown(str(error)) from None
         except PyMongoError as error:
             raise StoreDown(str(error)) from None
-        _asked(lambda: self.runs_of_all.create_index([("job", 1), ("state", 1), ("fire", 1)]))
         # PyMongo gives UTC without saying so.
         return float(hello["localTime"].replace(tzinfo=timezone.utc).timestamp())
+
+    def make(self) -> None:
+        _asked(lambda: self.runs_of_all.create_index([("job", 1), ("state", 1), ("fire", 1)]))
 
     def create(self, record: Record) -> bool:
         document = {"_id": record.key, **asdict(record), "tries": 1}

@@ -63,8 +63,9 @@ class Attempt:
         self._write(self.ready, {**said, "pid": os.getpid(), "began": beginning(os.getpid())})
 
     def note_end(self, outcome: Mapping[str, object]) -> None:
-        """How it ended, should the store not hear of it."""
-        self._write(self.begun, {**json.loads(self.begun.read_text(encoding="utf-8")), "outcome": dict(outcome)})
+        """How it ended, should the store not hear of it. One that never began can end too."""
+        path = self.begun if self.begun.exists() else self.ready
+        self._write(path, {**json.loads(path.read_text(encoding="utf-8")), "outcome": dict(outcome)})
 
     def _write(self, path: Path, content: Mapping[str, object]) -> None:
         temporary = path.with_suffix(".new")

@@ -73,8 +73,11 @@ class Store:
     """
 
     def check(self) -> float:
-        """The store's clock, in seconds since 1970. Raises StoreRefused where it would forget."""
+        """The store's clock, in seconds since 1970. Raises StoreRefused where it would forget. Changes nothing."""
         raise NotImplementedError
+
+    def make(self) -> None:
+        """Makes what records are kept in, where that is not there yet."""
 
     def create(self, record: Record) -> bool:
         """Whether this writer's record is the first of its key, and is kept for good."""

@@ -46,6 +46,7 @@ class SqlStore(Store):
         raise NotImplementedError
 
     def see_that_it_stays(self) -> None:
+        """What the table is is asked of one that is there."""
         raise NotImplementedError
 
     def clock(self) -> str:
@@ -54,11 +55,13 @@ class SqlStore(Store):
     # The same for both
 
     def check(self) -> float:
+        self.see_that_it_stays()
+        return float(self._ask(self.clock(), [])[0][0])
+
+    def make(self) -> None:
         here = f"table_schema = {self.schema} AND table_name = %s"
         if not self._ask(f"SELECT 1 FROM information_schema.tables WHERE {here}", [TABLE]):
             self._do(self.make_table(), [])
-        self.see_that_it_stays()
-        return float(self._ask(self.clock(), [])[0][0])
 
     def create(self, record: Record) -> bool:
         values = [record.job, record.fire, record.revision, record.writer, record.state, record.dump()]
@@ -170,8 +173,8 @@ class MariaStore(SqlStore):
             f"SELECT engine FROM information_schema.tables WHERE table_schema = {self.schema} AND table_name = %s",
             [TABLE],
         )
-        if not engine or str(engine[0][0]).lower() != "innodb":
-            raise StoreRefused(f"its table {TABLE} is of the engine {engine[0][0] if engine else None}, not InnoDB")
+        if engine and str(engine[0][0]).lower() != "innodb":
+            raise StoreRefused(f"its table {TABLE} is of the engine {engine[0][0]}, not InnoDB")
         flushed = self._ask("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit", [])[0][0]
         size = dict(self._ask("SHOW GLOBAL STATUS LIKE 'wsrep_cluster_size'", [])).get("wsrep_cluster_size", "0")
         if int(flushed) != 1 and int(size) < 2:
@@ -211,7 +214,7 @@ class PostgresStore(SqlStore):
 
     def see_that_it_stays(self) -> None:
         kind = self._ask("SELECT relpersistence FROM pg_class WHERE oid = to_regclass(%s)", [TABLE])
-        if not kind or kind[0][0] != "p":
+        if kind and kind[0][0] != "p":
             raise StoreRefused(f"its table {TABLE} is not logged, so a crash would empty it")
         if self._ask("SHOW fsync", [])[0][0] != "on":
             raise StoreRefused("fsync is off, so a crash would forget who runs what")

@@ -49,12 +49,13 @@ class Host:
         self.enabled: set[str] = set()
         self.active: set[str] = set()
         self.stale: set[str] = set()
+        self.looks: list[str] = []
         self.client = Client("webapp", self.run, root)
         self.units = root / "etc/systemd/system"
 
     def run(self, argv: list[str]) -> str:
         if argv[1] == "show":
-            return "\n".join(self.show(unit) for unit in argv[4:])
+            return "\n".join(self.show(unit) for unit in argv[3:])
         self.calls.append(" ".join(argv[1:]))
         for unit in argv[2:]:
             target, there = (self.enabled, "enable") if argv[1].endswith("able") else (self.active, "start")
@@ -84,6 +85,7 @@ class Host:
         }
         read = [{"user": "root", **job} for job in jobs]
         params = {**usual, **numbers, "phase": phase, "jobs": read, "guard": __file__, **given}
+        self.looks = ["--look"] if check else []
         turn = Turn(params, self.client, self.ask, check)
         result = turn.result()
         self.warnings = turn.warnings
@@ -91,7 +93,7 @@ class Host:
 
     def ask(self, argv: list[str], told: str) -> tuple[int, str]:
         """The guard, of which only `check` is asked."""
-        assert argv == [__file__, "check", "/dev/stdin"]
+        assert argv == [__file__, "check", "/dev/stdin", *self.looks]
         return (78, "this Redis forgets") if "forgetful" in told else (0, "")
 
     def write(self, **changes: Any) -> bool:
@@ -416,6 +418,14 @@ def test_a_job_without_an_id_is_not_shown() -> None:
     assert "opaque" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("lease_seconds", 0), ("history_days", 0), ("max_skew", -1), ("store_wait", -1)]
+)
+def test_numbers_with_which_no_guard_would_start_a_job(host: Host, name: str, value: int) -> None:
+    with pytest.raises(ScaleoutError, match=f"^{name}: {value} is too little. Use "):
+        host.call("read", [LEASE], False, **{name: value})
+
+
 def test_two_jobs_of_one_id() -> None:
     with pytest.raises(ScaleoutError, match="two jobs have the id cleanup"):
         read_jobs([JOB, JOB])
@@ -432,8 +442,8 @@ def test_the_last_run(result: str, code: str, status: str, shown: int) -> None:
             "Result": result,
             "ExecMainCode": code,
             "ExecMainStatus": status,
-            "ExecMainStartTimestamp": "@1767225600",
-            "ExecMainExitTimestamp": "@1767225613",
+            "ExecMainStartTimestamp": "Thu 2026-01-01 00:00:00 UTC",
+            "ExecMainExitTimestamp": "Thu 2026-01-01 00:00:13 UTC",
         },
         TIMER: {"NextElapseUSecRealtime": "Fri 2026-01-02 00:00:00 UTC"},
     }

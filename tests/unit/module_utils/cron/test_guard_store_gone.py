@@ -5,43 +5,117 @@
 
 from __future__ import annotations
 
-import getpass
-import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import pytest
 from cron_guard.fires import show
-from cron_guard.guard import Guard, Settings
+from cron_guard.guard import EXIT_STORE, Guard
 from cron_guard.records import Record, Store, StoreDown
 
+from tests.unit.module_utils.cron.test_guard_ends import Memory, guard_of
 
-class LosesAnswers(Store):
-    """Does as it is told, and is gone before it says so."""
+NOW = datetime.now(timezone.utc)
+FIRE, NEXT = show(NOW - timedelta(minutes=1)), show(NOW)
 
-    def check(self) -> float:
-        return time.time()
 
-    def unsettled(self, job: str, before: str) -> list[Record]:
-        return []
+class LosesAnswers(Memory):
+    """Is gone before it says what it did, or before it does it."""
+
+    def __init__(self, lands: bool) -> None:
+        super().__init__()
+        self.lands = lands
 
     def create(self, record: Record) -> bool:
+        if self.lands:
+            super().create(record)
         raise StoreDown("gone")
 
 
-def test_what_runs_without_the_store_leaves_nothing_to_be_started_again(tmp_path: Path) -> None:
-    settings = Settings(
-        set="test",
-        id="job",
-        command=f"echo x >> {tmp_path}/marks",
-        schedule={},
-        store="",
-        store_failure="run",
-        node="app",
-        user=getpass.getuser(),
-        store_wait=0.1,
-        lease_seconds=1,
-        state_path=str(tmp_path / "state"),
-    )
-    assert Guard(settings, LosesAnswers()).fire(show(datetime.now(timezone.utc))) == 0
-    assert (tmp_path / "marks").read_text() == "x\n"
+def guard_that_marks(folder: Path, store: Store, policy: str) -> Guard:
+    return guard_of(folder, store, f"echo $SCALEOUT_FIRE >> {folder}/marks; exit 3", store_failure=policy, store_wait=0)
+
+
+def as_if_it_were_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the guards of this process after it."""
+    monkeypatch.setattr("cron_guard.process.beginning", lambda _pid: "later")
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_what_ran_without_the_store_is_told_later_and_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lands: bool
+) -> None:
+    store = LosesAnswers(lands)
+    assert guard_that_marks(tmp_path, store, "run").fire(FIRE) == 3
+    as_if_it_were_dead(monkeypatch)
+    back = Memory(*store.kept.values())
+    assert guard_that_marks(tmp_path, back, "run").fire(NEXT) == 3
+    assert (tmp_path / "marks").read_text().split() == [FIRE, NEXT]
+    assert [(run.state, run.node, run.exit_code) for run in back.kept.values()] == [("finished", "app", 3)] * 2
     assert not list((tmp_path / "state").iterdir())
+
+
+def test_of_two_that_ran_without_the_store_the_first_that_tells_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert guard_that_marks(tmp_path, LosesAnswers(lands=False), "run").fire(FIRE) == 3
+    as_if_it_were_dead(monkeypatch)
+    theirs = Record("test/job", FIRE, "finished", "token", "app2", "app2:1", exit_code=0)
+    back = Memory(theirs)
+    assert guard_that_marks(tmp_path, back, "run").fire(NEXT) == 3
+    assert back.kept[FIRE] == theirs
+    assert not list((tmp_path / "state").iterdir())
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_what_was_left_as_the_store_was_gone_is_not_started_with_the_next_fire(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lands: bool
+) -> None:
+    store = LosesAnswers(lands)
+    assert guard_that_marks(tmp_path, store, "skip").fire(FIRE) == EXIT_STORE
+    as_if_it_were_dead(monkeypatch)
+    back = Memory(*store.kept.values())
+    assert guard_that_marks(tmp_path, back, "skip").fire(NEXT) == 3
+    assert (tmp_path / "marks").read_text().split() == [NEXT]
+    if lands:
+        assert (back.kept[FIRE].state, back.kept[FIRE].why) == ("skipped", "the store did not answer")
+    else:
+        # Another host, whose clock is late, may still come for it.
+        assert FIRE not in back.kept
+    assert not list((tmp_path / "state").iterdir())
+
+
+def test_told_to_stop_before_the_start_it_gives_the_fire_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it asked for is there only after it was told, as a majority takes its time."""
+    store = Memory()
+    guard = guard_that_marks(tmp_path, store, "skip")
+    late: list[Record] = []
+
+    def create(record: Record) -> bool:
+        late.append(record)
+        guard.stop(15, None)
+        return True
+
+    def get(job: str, fire: str) -> Record | None:
+        if late:
+            store.kept[fire] = late.pop()
+            return None
+        return store.kept.get(fire)
+
+    monkeypatch.setattr(store, "create", create)
+    monkeypatch.setattr(store, "get", get)
+    with pytest.raises(SystemExit):
+        guard.fire(FIRE)
+    guard.give_back(5)
+    assert (store.kept[FIRE].state, store.kept[FIRE].revision) == ("free", 2)
+    assert not list((tmp_path / "state").iterdir())
+    assert guard_that_marks(tmp_path, Memory(*store.kept.values()), "skip").fire(FIRE) == 3
+
+
+def test_told_to_stop_it_gives_back_nothing_that_another_host_has(tmp_path: Path) -> None:
+    theirs = Record("test/job", FIRE, "taken", "token", "app2", "app2:1")
+    store = Memory(theirs)
+    guard = guard_that_marks(tmp_path, store, "skip")
+    guard._prepare(guard._record(FIRE, "taken"))
+    guard.give_back(5)
+    assert store.kept[FIRE] == theirs
