@@ -153,6 +153,11 @@ options:
     description: Who may hold which job, from P(scaleout.webapp.cron_placement#filter).
     type: dict
     default: {}
+  seen:
+    description:
+      - The C(notes) of RV(report) of the phase before. The module fails, and changes nothing, when the host has others, as another run has
+        moved a job since. Not looked at in check mode, or without this option.
+    type: dict
   store_url:
     description:
       - Where guards meet. V(mongodb://), V(mysql://) (MariaDB) and V(postgresql://) keep the promise of O(jobs[].strategy=lease), the last
@@ -230,6 +235,10 @@ report:
     shows: {cleanup: lease}
     notes: {cleanup: {turn: 1767225600, strategy: lease, holders: [app1, app2]}}
     store: mysql at db1.example.com/cron
+moved:
+  description: Name of the set, of which another run has moved a job since O(seen).
+  returned: failure for this reason
+  type: str
 removed:
   description: Jobs that were removed.
   returned: success
@@ -264,6 +273,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scaleout.webapp.plugins.module_utils._cron.client import (
     Change,
     Client,
+    Late,
     last_runs,
     read_notes,
     show_notes,
@@ -334,7 +344,8 @@ class Turn:
 
     def _result(self) -> dict[str, Any]:
         given = read_notes(self.params["notes"])
-        self.client.check_turns(given)
+        if self.params["seen"] is not None and not self.check:
+            self.client.see_that_nobody_moved(read_notes(self.params["seen"]))
         report = self.client.report()
         shows, notes = dict(report.shows), dict(report.notes)
         stays, writes = self.ids()
@@ -494,6 +505,7 @@ def main() -> None:
             "phase": {"type": "str", "choices": ["all", "read", "remove", "write"], "default": "all"},
             "ids": {"type": "list", "elements": "str", "default": []},
             "notes": {"type": "dict", "default": {}},
+            "seen": {"type": "dict"},
             "store_url": {"type": "str", "no_log": True},
             "store_wait": {"type": "int", "default": 60},
             "max_skew": {"type": "int", "default": 90},
@@ -518,6 +530,8 @@ def main() -> None:
     try:
         turn = Turn(module.params, Client(module.params["name"], run), ask, module.check_mode)
         result = turn.result()
+    except Late as error:
+        module.fail_json(msg=str(error), moved=module.params["name"], **error.data())
     except ScaleoutError as error:
         module.fail_json(msg=str(error), **error.data())
     except OSError as error:

@@ -27,6 +27,7 @@ from ansible_collections.scaleout.webapp.plugins.module_utils._cron.units import
 )
 from ansible_collections.scaleout.webapp.plugins.module_utils._errors import ScaleoutError
 from ansible_collections.scaleout.webapp.plugins.module_utils._placement.model import Note, Report
+from ansible_collections.scaleout.webapp.plugins.module_utils._placement.plan import moved
 
 NOTES = "var/lib/scaleout-webapp/cron"
 PROPERTIES = (
@@ -84,6 +85,10 @@ class Change:
         if done:
             shown.append({"before_header": "units", "after_header": "units", "before": "", "after": "".join(done)})
         return shown
+
+
+class Late(ScaleoutError):
+    """Another run was faster."""
 
 
 class Client:
@@ -231,14 +236,11 @@ class Client:
         if change.starts:
             self.run(["systemctl", "start", *change.starts])
 
-    def check_turns(self, given: Mapping[str, Note]) -> None:
-        """Nobody else has moved a job since this run looked."""
-        for job, there in self.notes().items():
-            note = given.get(job)
-            if note and (there.turn > note.turn or (there.turn == note.turn and there != note)):
-                raise ScaleoutError(
-                    f"another run has moved the job {job} since this one looked", str(self.notes_path), "run again"
-                )
+    def see_that_nobody_moved(self, seen: Mapping[str, Note]) -> None:
+        """Raises where another run has, since this one saw these notes."""
+        job = moved(seen, self.notes())
+        if job:
+            raise Late(f"another run has moved the job {job} since this one looked", str(self.notes_path), "run again")
 
     def write_notes(self, notes: Mapping[str, Note]) -> None:
         _write(self.notes_path, File(json.dumps(show_notes(notes), indent=1, sort_keys=True) + "\n"))

@@ -6,6 +6,9 @@
 A run works in phases, each planned from what the hosts showed after the one before: read, then remove from losers and
 note on all hosts who may hold what, then write on owners. A host that fails in a phase is not among the reports of the
 next, so what it may hold is not given to anybody else.
+
+Of two runs at once each writes its notes on all hosts before it gives a job to one. A host takes nothing from a run whose
+phase before saw other notes there, and a run that was late on one host while it removed gives no job to another.
 """
 
 from __future__ import annotations
@@ -90,6 +93,11 @@ def newest_notes(reports: Iterable[Report]) -> dict[str, Note]:
     return newest
 
 
+def moved(seen: Mapping[str, Note], there: Mapping[str, Note]) -> str:
+    """A job that another run has moved since this host was seen, as its notes are not the same any more."""
+    return min((job for job in {*seen, *there} if seen.get(job) != there.get(job)), default="")
+
+
 def owners(jobs: Iterable[Job], drained: Collection[str] = ()) -> dict[str, str]:
     """Where jobs of the strategy single belong by what is declared."""
     single = (job for job in jobs if job.strategy == SINGLE and job.state != ABSENT)
@@ -106,12 +114,12 @@ def _place(
     now: int,
 ) -> Place:
     if job.state == ABSENT:
-        return _absent(shown, note, {*seen, *drained} - set(lost))
+        return _absent(shown, note, {*seen, *drained} - set(lost), now)
     eligible = (job.candidates | ({job.owner} if job.owner else set())) - set(drained)
     if not eligible or (job.owner and job.owner not in eligible):
         if job.state == SUSPENDED:
             # It rests, and drained hosts keep nothing.
-            return _absent(shown, note, {*seen, *drained} - set(lost))
+            return _absent(shown, note, {*seen, *drained} - set(lost), now)
         what = f"its owner {job.owner} is" if job.owner else "all its candidates are"
         raise ScaleoutError(f"{what} drained", job.id, "name another, or suspend the job")
     noted = note.holders if note else ()
@@ -129,13 +137,13 @@ def _remember(place: Place, note: Note, left: Collection[str], now: int) -> Plac
     return replace(place, note=kept, waiting="; ".join(text for text in (place.waiting, why) if text))
 
 
-def _absent(shown: Mapping[str, str], note: Note | None, settled: Collection[str]) -> Place:
+def _absent(shown: Mapping[str, str], note: Note | None, settled: Collection[str], now: int) -> Place:
     """Nobody keeps it. Those who know of it remember it until every holder has been seen, or is drained."""
     unseen = [host for host in (note.holders if note else ()) if host not in settled]
     if unseen:
         why = f"it is to be removed, but may still be on {_names(unseen)}, not seen in this run"
         return Place(frozenset(), frozenset(), note, why)
-    return Place(frozenset(), frozenset(), note if shown else None)
+    return Place(frozenset(), frozenset(), _moves(note, now) if shown else None)
 
 
 def _single(
@@ -202,7 +210,7 @@ def _on_all(
     here = frozenset(host for host in eligible if host in seen)
     others = {host for host, strategy in shown.items() if strategy != job.strategy}
     if others:
-        return Place(here - others, frozenset(), note)
+        return Place(here - others, frozenset(), _moves(note, now))
     return Place(here, here, _turn(note, job.strategy, eligible, now))
 
 
@@ -230,6 +238,11 @@ def _turn(note: Note | None, strategy: str, holders: Iterable[str], now: int) ->
     if note and (note.strategy, note.holders) == (strategy, names):
         return note
     return Note(max(now, note.turn + 1) if note else now, strategy, names)
+
+
+def _moves(note: Note | None, now: int) -> Note | None:
+    """The same holders, until they are seen without it; a turn all the same, so that another run notices."""
+    return replace(note, turn=max(now, note.turn + 1)) if note else None
 
 
 def _and_stays(shown: Collection[str]) -> str:

@@ -79,6 +79,7 @@ class Host:
             "host": "a",
             "ids": [],
             "notes": {},
+            "seen": None,
             "secret_env": {},
             "store_url": None,
             "timezone": "UTC",
@@ -235,19 +236,21 @@ def test_another_run_that_has_moved_a_job_is_noticed(host: Host) -> None:
     mine, theirs = {"cleanup": Note(7, holders=("a",))}, {"cleanup": Note(8, holders=("b",))}
     host.client.write_notes(theirs)
     with pytest.raises(ScaleoutError, match="another run has moved the job cleanup"):
-        host.client.check_turns(mine)
-    host.client.check_turns(theirs)
+        host.client.see_that_nobody_moved(mine)
+    host.client.see_that_nobody_moved(theirs)
     assert host.client.notes() == theirs
 
 
 @pytest.mark.parametrize("phase", ["remove", "write"])
 def test_a_run_that_comes_too_late_changes_nothing(host: Host, phase: str) -> None:
-    mine, theirs = {"cleanup": Note(7, holders=("a",))}, {"cleanup": Note(8, holders=("b",))}
+    """Whatever the turns: what it saw is not there any more."""
+    mine, theirs = {"cleanup": Note(9, holders=("a",))}, {"cleanup": Note(8, holders=("b",))}
     host.write(id="other")
     host.client.write_notes(theirs)
     host.calls.clear()
-    with pytest.raises(ScaleoutError, match="another run has moved the job cleanup"):
-        host.call(phase, [JOB], ids=["cleanup"], notes=show_notes(mine))
+    for seen in ({}, {"cleanup": Note(7, holders=("b",))}):
+        with pytest.raises(ScaleoutError, match="another run has moved the job cleanup"):
+            host.call(phase, [JOB], ids=["cleanup"], notes=show_notes(mine), seen=show_notes(seen))
     assert (host.calls, host.client.shown(), host.client.notes()) == ([], {"other": "single"}, theirs)
 
 
@@ -255,7 +258,7 @@ def test_a_run_waits_for_the_one_that_is_at_it(host: Host) -> None:
     notes = {"cleanup": Note(7, holders=("a",))}
     with ThreadPoolExecutor(1) as pool:
         with host.client.alone():
-            mine = pool.submit(host.call, "write", [JOB], ids=["cleanup"], notes=show_notes(notes))
+            mine = pool.submit(host.call, "write", [JOB], ids=["cleanup"], notes=show_notes(notes), seen={})
             time.sleep(0.2)
             assert (host.client.shown(), host.client.notes()) == ({}, {})
             host.client.write_notes({"cleanup": Note(8, holders=("b",))})

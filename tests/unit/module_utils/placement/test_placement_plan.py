@@ -205,7 +205,7 @@ def test_what_is_not_listed_is_removed_and_remembered_until_its_holder_is_seen()
     assert (found.notes, found.waiting) == ({}, {})
     assert plan([], {FIRST: Report({}, {"old": known})}, {SECOND}, 100, {SECOND}).notes == {"old": known}
     found = plan([], {FIRST: Report({}, {"old": known}), SECOND: Report({"old": "single"})}, (), 100)
-    assert (found.notes, found.holds, found.waiting) == ({"old": known}, {FIRST: [], SECOND: []}, {})
+    assert (found.notes, found.holds, found.waiting) == ({"old": replace(known, turn=100)}, {FIRST: [], SECOND: []}, {})
     found = plan([], {FIRST: Report({}, {"old": known}), SECOND: Report({}, {"old": known})}, (), 101)
     assert (found.notes, found.holds, found.waiting) == ({}, {FIRST: [], SECOND: []}, {})
 
@@ -248,7 +248,7 @@ def test_suspended_and_nobody_left(job: Job, drained: set[str]) -> None:
     reports = {FIRST: Report({"cleanup": "single"}, {"cleanup": known}), SECOND: Report({}, {"cleanup": known})}
     found = plan([rests], reports, drained, 100)
     assert (found.holds, found.writes) == ({FIRST: [], SECOND: []},) * 2
-    assert (found.notes, found.waiting) == ({"cleanup": known}, {})
+    assert (found.notes, found.waiting) == ({"cleanup": replace(known, turn=100)}, {})
     after = plan([rests], {host: Report({}, found.notes) for host in reports}, drained, 101)
     assert (after.holds, after.notes, after.waiting) == ({FIRST: [], SECOND: []}, {}, {})
     # In service again, and resumed.
