@@ -7,8 +7,8 @@ A run works in phases, each planned from what the hosts showed after the one bef
 note on all hosts who may hold what, then write on owners. A host that fails in a phase is not among the reports of the
 next, so what it may hold is not given to anybody else.
 
-Of two runs at once each writes its notes on all hosts before it gives a job to one. A host takes nothing from a run whose
-phase before saw other notes there, and a run that was late on one host while it removed gives no job to another.
+Of two runs at once each writes its notes on all hosts before it gives a job to one. A host takes nothing from a run
+whose phase before saw other notes there, and a run that was late on one host while it removed gives no job to another.
 """
 
 from __future__ import annotations
