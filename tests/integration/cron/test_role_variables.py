@@ -96,6 +96,30 @@ def test_hosts_that_know_other_jobs_are_refused_before_anybody_loses_one(tmp_pat
         done = preflight(tmp_path, of_all, of_group, of_one)
         assert done.code != 0
         assert f"is another one for {others} than for a" in " ".join(done.output.split())
-    # How it is called may differ.
-    done = preflight(tmp_path, jobs, {}, {"singleton_cron_jobs": [{**job, "job": "/usr/bin/true"}]})
+
+
+def test_what_has_no_part_in_the_decision_may_differ(tmp_path: Path) -> None:
+    """How a job is called, in which order its candidates stand, and who logs in to the store."""
+    job = {"id": "cleanup", "job": "true", "candidates": "{{ groups.app }}"}
+    jobs = {"singleton_cron_jobs": [job]}
+    guarded = {"singleton_cron_jobs": [{**job, "strategy": "lease", "store_failure": "skip"}]}
+    other = {"singleton_cron_jobs": [{**job, "job": "/usr/bin/true", "candidates": ["c", "b"], "state": "present"}]}
+    done = preflight(tmp_path, jobs, {}, other)
     assert done.code == 0, done.output
+    store = {"singleton_cron_store_url": "mysql://one:a%40b@db/cron"}
+    done = preflight(tmp_path, {**guarded, **store}, {}, {"singleton_cron_store_url": "mysql://two:other@db/cron?x=y"})
+    assert done.code == 0, done.output
+
+
+def test_guards_that_would_not_meet_are_refused(tmp_path: Path) -> None:
+    job = {"id": "cleanup", "job": "true", "candidates": ["b", "c"], "strategy": "lease", "store_failure": "skip"}
+    given = {"singleton_cron_jobs": [job], "singleton_cron_store_url": "mysql://cron:opaque@db/cron"}
+    for of_one in (
+        {"singleton_cron_store_url": "mysql://cron:opaque@other/cron"},
+        {"singleton_cron_timezone": "Europe/Zurich"},
+        {"singleton_cron_jobs": [{**job, "minute": "7"}]},
+    ):
+        done = preflight(tmp_path, given, {}, of_one)
+        assert done.code != 0
+        assert "is another one for c than for a" in " ".join(done.output.split())
+        assert "opaque" not in done.output

@@ -193,6 +193,34 @@ def test_two_runs_at_once(hosts: RoleHosts) -> None:
     assert where(hosts, "tick") == [OWNER]
 
 
+def test_a_run_that_was_late_on_one_host_gives_the_job_to_no_other(hosts: RoleHosts) -> None:
+    """While it waits for the lock of that host, another run moves the job there."""
+    assert hosts.play("singleton_cron", singleton_cron_jobs=[]).code == 0
+    notes, lock = (f"/var/lib/scaleout-webapp/cron/{name}" for name in ("webapp.json", ".webapp.lock"))
+    hosts.sh(
+        OTHER, f"touch /run/held; setsid flock {lock} sh -c 'while [ -e /run/held ]; do sleep 0.1; done' >&- 2>&- &"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        run_of_others = pool.submit(hosts.play, "singleton_cron", singleton_cron_jobs=[TICK])
+        hosts.sh(OWNER, f"for i in $(seq 600); do grep -q tick {notes} && exit; sleep 0.1; done; exit 1")
+        theirs = json.dumps({"tick": {"turn": 1, "strategy": "single", "holders": [OTHER]}})
+        hosts.sh(OTHER, f"echo '{theirs}' > {notes}; rm /run/held")
+        done = run_of_others.result()
+    assert done.code != 0
+    assert f"another run has moved jobs of webapp on {OTHER} since this one looked" in " ".join(done.output.split())
+    assert where(hosts, "tick") == []
+    assert hosts.play("singleton_cron", singleton_cron_jobs=[TICK]).code == 0
+    assert where(hosts, "tick") == [OWNER]
+
+
+def test_numbers_with_which_no_job_would_start_are_refused_before_anybody_loses_it(hosts: RoleHosts) -> None:
+    assert hosts.play("singleton_cron", singleton_cron_jobs=[{**TICK, "owner": OTHER}]).code == 0
+    refused = hosts.play("singleton_cron", singleton_cron_jobs=[TICK], singleton_cron_lease_seconds=0)
+    assert refused.code != 0
+    assert "lease_seconds: 0 is too little" in refused.output
+    assert where(hosts, "tick") == [OTHER]
+
+
 def test_changes_leave_a_job_that_runs_alone(hosts: RoleHosts) -> None:
     long = {**TICK, "minute": "0", "hour": "4", "job": "sleep 45", "owner": "h1"}
     assert hosts.play("singleton_cron", singleton_cron_jobs=[long]).code == 0

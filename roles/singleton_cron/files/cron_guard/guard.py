@@ -104,8 +104,8 @@ class Guard:
         self.store = store
         self.writer = f"{settings.node}:{os.getpid()}:{random.SystemRandom().getrandbits(64):016x}"
         self.attempts = 0
-        # Prepared and not started, by token: a record that names one of them is this guard's to start.
-        self.unstarted: dict[str, Attempt] = {}
+        # Asked for and not started, by token: a record that names one of them is this guard's to start.
+        self.unstarted: dict[str, Record] = {}
         # Exit codes of the fires that ran here.
         self.codes: dict[str, int] = {}
         self.stopping = False
@@ -146,21 +146,24 @@ class Guard:
     def give_back(self, seconds: float) -> None:
         """Leave what was taken and not started to others: when this host is up again, it cannot tell which that was.
 
-        A record whose answer was not awaited may take `seconds` to be there.
+        A record whose answer was not awaited may take `seconds` to be there. What remains unknown is settled by the
+        next guard here.
         """
         deadline = time.monotonic() + seconds
-        for token, attempt in self.unstarted.items():
-            record = None
+        for asked in self.unstarted.values():
             with contextlib.suppress(StoreDown):
-                while record is None and time.monotonic() < deadline:
-                    record = self.store.get(attempt.job, attempt.fire)
+                there = self.store.get(asked.job, asked.fire)
+                while (there is None or there.revision < asked.revision) and time.monotonic() < deadline:
                     self.pause()
-                if record and record.token == token and record.state in (TAKEN, LOST):
-                    say(f"{attempt.fire} was taken here, is not started and given back, as this host was told to stop")
-                    why = f"{record.node} was told to stop before it started the job"
-                    self.store.swap(self._after(record, state=FREE, why=why))
-                if record:
-                    attempt.forget()
+                    there = self.store.get(asked.job, asked.fire)
+                if there is None or there.revision < asked.revision:
+                    continue
+                if there.token == asked.token and there.state in (TAKEN, LOST):
+                    say(f"{asked.fire} was taken here, is not started and given back, as this host was told to stop")
+                    why = f"{asked.node} was told to stop before it started the job"
+                    if not self.store.swap(self._after(there, state=FREE, why=why)):
+                        continue
+                self._attempt(asked).forget()
 
     # Before a fire
 
@@ -203,6 +206,11 @@ class Guard:
                 state = record.state
             elif record and record.token == left.attempt.token and record.state in (*OPEN, LOST):
                 state = self._settle(record, left.begun, left.outcome)
+            elif record and record.state == FREE and left.begun and left.outcome:
+                # It ran here without the store, when another host had given it back.
+                mine = {"token": left.attempt.token, "node": self.settings.node, **left.outcome}
+                self._swap(record, **mine)
+                state = str(left.outcome["state"])
             left.attempt.forget()
             if state == FREE or (record and state == LOST and self.again(record)):
                 self.attend(left.attempt.fire)
@@ -215,12 +223,13 @@ class Guard:
 
     def _settle(self, record: Record, begun: bool | None, outcome: Mapping[str, Any] | None) -> str:
         """What becomes of it."""
-        if outcome:
+        # Others who reached the store took this host for dead: to them it was not the store that was down.
+        if outcome and (begun or record.state != LOST):
             self._swap(record, **outcome)
             return str(outcome["state"])
         if begun is False:
-            say(f"{record.fire} was taken by {record.node}, which died before it started it")
-            self._swap(record, state=FREE, why=f"{record.node} died before it started the job")
+            say(f"{record.fire} was taken by {record.node}, which had not started it")
+            self._swap(record, state=FREE, why=f"{record.node} had not started the job")
             return FREE
         if record.state != LOST:
             self._give_up(record)
@@ -274,8 +283,8 @@ class Guard:
                 return self._run_alone(fire)
             say(f"the store does not answer ({error}), so the job is not started")
             # A question whose answer was lost may have taken it, which is no reason to start it after hours.
-            for attempt in self._unstarted_of(fire):
-                self._note_end(attempt, {"state": SKIPPED, "why": "the store did not answer"})
+            for asked in self.unstarted.values():
+                self._note_end(self._attempt(asked), {"state": SKIPPED, "why": "the store did not answer"})
             return EXIT_STORE
 
     def attend(self, fire: str, skip: str = "") -> int:
@@ -305,12 +314,15 @@ class Guard:
         self._forget_unstarted(fire)
         return code
 
-    def _unstarted_of(self, fire: str) -> list[Attempt]:
-        return [attempt for attempt in self.unstarted.values() if attempt.fire == fire]
+    def _unstarted_of(self, fire: str) -> list[Record]:
+        return [asked for asked in self.unstarted.values() if asked.fire == fire]
 
     def _forget_unstarted(self, fire: str) -> None:
-        for attempt in self._unstarted_of(fire):
-            self.unstarted.pop(attempt.token).forget()
+        for asked in self._unstarted_of(fire):
+            self._attempt(self.unstarted.pop(asked.token)).forget()
+
+    def _attempt(self, record: Record) -> Attempt:
+        return Attempt(self.folder, record.job, record.fire, record.token)
 
     def _create(self, fire: str, skip: str) -> int | None:
         """The exit code where this is settled by being the first, else nothing."""
@@ -335,9 +347,8 @@ class Guard:
         return f"{self.writer}:{self.attempts}"
 
     def _prepare(self, record: Record) -> None:
-        attempt = Attempt(self.folder, record.job, record.fire, record.token)
-        attempt.prepare()
-        self.unstarted[record.token] = attempt
+        self._attempt(record).prepare()
+        self.unstarted[record.token] = record
 
     def _take(self, found: Record) -> int | None:
         """The job's exit code, or nothing if somebody else has taken it."""
@@ -376,13 +387,14 @@ class Guard:
         if self.settings.retry and time.monotonic() - taken > FENCED * self.settings.lease_seconds:
             # Others may have started it meanwhile.
             return None
-        attempt = self.unstarted.pop(record.token)
+        attempt = self._attempt(record)
         try:
             process = self._process(attempt)
         except CannotStart as error:
             self._swap(record, state=FREE, why=f"{record.node} could not start it: {error}")
-            attempt.forget()
+            self._forget_unstarted(record.fire)
             raise
+        del self.unstarted[record.token]
         problem = process.wait_for_start()
         started = fires.clock()
         lease = Lease(self, replace(record, state=RUNNING, started=started), taken)
@@ -451,9 +463,11 @@ class Guard:
         if not self._unstarted_of(fire):
             self._prepare(self._record(fire, TAKEN))
         # A question whose answer was lost may have taken it: then that attempt is it, and nobody starts another.
-        attempt = self.unstarted.pop(self._unstarted_of(fire)[-1].token)
-        self._forget_unstarted(fire)
+        asked = self._unstarted_of(fire)[-1]
+        attempt = self._attempt(asked)
         process = self._process(attempt)
+        del self.unstarted[asked.token]
+        self._forget_unstarted(fire)
         problem = process.wait_for_start()
         if problem:
             say(problem)

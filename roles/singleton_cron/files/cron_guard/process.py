@@ -102,7 +102,8 @@ def remains(folder: Path, job: str) -> list[Remains]:
         if said["boot"] == boot() and beginning(said["pid"]) == said["began"]:
             continue
         # What was renamed is only known of this run of the machine: another may have lost the new name in a crash.
-        begun = True if path.suffix == ".begun" else False if said["boot"] == boot() else None
+        known = said["boot"] == boot() or "outcome" in said
+        begun = True if path.suffix == ".begun" else False if known else None
         attempt = Attempt(folder, said["job"], said["fire"], said["token"])
         found.append(Remains(attempt, begun, said.get("outcome")))
     return found

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -27,8 +28,11 @@ class LosesAnswers(Memory):
         self.lands = lands
 
     def create(self, record: Record) -> bool:
-        if self.lands:
+        if self.lands or record.fire in self.kept:
             super().create(record)
+        raise StoreDown("gone")
+
+    def swap(self, record: Record) -> bool:
         raise StoreDown("gone")
 
 
@@ -85,31 +89,79 @@ def test_what_was_left_as_the_store_was_gone_is_not_started_with_the_next_fire(
     assert not list((tmp_path / "state").iterdir())
 
 
-def test_told_to_stop_before_the_start_it_gives_the_fire_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("policy", ["skip", "run"])
+def test_what_others_took_for_lost_while_this_host_was_cut_off_is_started_unless_it_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    """To them the store was not down, and none is left unstarted then."""
+    store = LosesAnswers(lands=True)
+    guard_that_marks(tmp_path, store, policy).fire(FIRE)
+    as_if_it_were_dead(monkeypatch)
+    back = Memory(replace(store.kept[FIRE], state="lost", revision=2, writer="app2:1"))
+    assert guard_that_marks(tmp_path, back, policy).fire(NEXT) == 3
+    assert (tmp_path / "marks").read_text().split() == [FIRE, NEXT]
+    assert [run.state for run in back.kept.values()] == ["finished", "finished"]
+
+
+def test_what_another_host_gave_back_and_this_one_ran_without_the_store_is_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = Record("test/job", FIRE, "free", "token", "app2", "app2:1", revision=2)
+    store = LosesAnswers(lands=False)
+    store.kept[FIRE] = free
+    assert guard_that_marks(tmp_path, store, "run").fire(FIRE) == 3
+    as_if_it_were_dead(monkeypatch)
+    back = Memory(free)
+    assert guard_that_marks(tmp_path, back, "run").fire(NEXT) == 3
+    assert (tmp_path / "marks").read_text().split() == [FIRE, NEXT]
+    assert [(run.state, run.node) for run in back.kept.values()] == [("finished", "app")] * 2
+
+
+@pytest.mark.parametrize("asks", ["create", "swap"])
+def test_told_to_stop_before_the_start_it_gives_the_fire_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asks: str
+) -> None:
     """What it asked for is there only after it was told, as a majority takes its time."""
-    store = Memory()
+    free = Record("test/job", FIRE, "free", "token", "app2", "app2:1", revision=2)
+    store = Memory(*[free] if asks == "swap" else [])
     guard = guard_that_marks(tmp_path, store, "skip")
     late: list[Record] = []
 
-    def create(record: Record) -> bool:
+    def ask(record: Record) -> bool:
         late.append(record)
         guard.stop(15, None)
         return True
 
     def get(job: str, fire: str) -> Record | None:
+        there = store.kept.get(fire)
         if late:
             store.kept[fire] = late.pop()
-            return None
-        return store.kept.get(fire)
+        return there
 
-    monkeypatch.setattr(store, "create", create)
-    monkeypatch.setattr(store, "get", get)
-    with pytest.raises(SystemExit):
-        guard.fire(FIRE)
-    guard.give_back(5)
-    assert (store.kept[FIRE].state, store.kept[FIRE].revision) == ("free", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, asks, ask)
+        patch.setattr(store, "get", get)
+        with pytest.raises(SystemExit):
+            guard.fire(FIRE)
+        patch.delattr(store, asks)
+        guard.give_back(5)
+    assert (store.kept[FIRE].state, store.kept[FIRE].node) == ("free", "app")
     assert not list((tmp_path / "state").iterdir())
-    assert guard_that_marks(tmp_path, Memory(*store.kept.values()), "skip").fire(FIRE) == 3
+    assert guard_that_marks(tmp_path, store, "skip").fire(FIRE) == 3
+
+
+def test_told_to_stop_it_leaves_what_it_cannot_know_to_the_next_guard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Memory()
+    guard = guard_that_marks(tmp_path, store, "skip")
+    asked = guard._record(FIRE, "taken")
+    guard._prepare(asked)
+    guard.give_back(0.2)
+    store.create(asked)
+    as_if_it_were_dead(monkeypatch)
+    assert guard_that_marks(tmp_path, store, "skip").fire(NEXT) == 3
+    assert (tmp_path / "marks").read_text().split() == [FIRE, NEXT]
 
 
 def test_told_to_stop_it_gives_back_nothing_that_another_host_has(tmp_path: Path) -> None:
