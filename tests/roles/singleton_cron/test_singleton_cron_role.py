@@ -222,7 +222,7 @@ def test_numbers_with_which_no_job_would_start_are_refused_before_anybody_loses_
 
 
 def test_changes_leave_a_job_that_runs_alone(hosts: RoleHosts) -> None:
-    long = {**TICK, "minute": "0", "hour": "4", "job": "sleep 45", "owner": "h1"}
+    long = {**TICK, "minute": "0", "hour": "4", "job": "sleep 900", "owner": "h1"}
     assert hosts.play("singleton_cron", singleton_cron_jobs=[long]).code == 0
     service = "scaleout-cron-webapp.tick.service"
     hosts.sh("h1", f"systemctl start --no-block {service}; sleep 1")
