@@ -106,7 +106,11 @@ def _mark(job: Wanted, names: Names) -> str:
 
 
 def _service(job: Wanted, names: Names, guard: str) -> str:
-    lines = [f"{HEADER}[Unit]", f"Description=Scheduled job {job.id} of {names.set}", "", "[Service]", "Type=oneshot"]
+    lines = [f"{HEADER}[Unit]", f"Description=Scheduled job {job.id} of {names.set}"]
+    if job.strategy == "lease":
+        # When the machine is shut down the guard still reaches the store, to give back what it has not started.
+        lines.append("After=network.target")
+    lines += ["", "[Service]", "Type=oneshot"]
     lines.append(f"SyslogIdentifier=cron-{job.id}")
     if job.strategy == "lease":
         lines.append(f"ExecStart={guard} run {names.paths['guard']}")

@@ -151,6 +151,8 @@ class Guard:
         """
         deadline = time.monotonic() + seconds
         for asked in self.unstarted.values():
+            why = f"{asked.node} was told to stop before it started the job"
+            self._note_end(self._attempt(asked), {"state": FREE, "why": why})
             with contextlib.suppress(StoreDown):
                 there = self.store.get(asked.job, asked.fire)
                 while (there is None or there.revision < asked.revision) and time.monotonic() < deadline:
@@ -160,7 +162,6 @@ class Guard:
                     continue
                 if there.token == asked.token and there.state in (TAKEN, LOST):
                     say(f"{asked.fire} was taken here, is not started and given back, as this host was told to stop")
-                    why = f"{asked.node} was told to stop before it started the job"
                     if not self.store.swap(self._after(there, state=FREE, why=why)):
                         continue
                 self._attempt(asked).forget()
@@ -198,19 +199,24 @@ class Guard:
 
     def recover(self) -> None:
         """Say of what dead guards of this host left whether it was started, and see that it is where it has to be."""
+        oldest = datetime.now(timezone.utc) - timedelta(days=self.settings.history_days)
         for left in remains(self.folder, self.settings.job):
+            if fires.read(left.attempt.fire) < oldest:
+                left.attempt.forget()
+                continue
             record = self.known(left.attempt.fire)
+            died = {"state": LOST, "why": f"{self.settings.node} died half-way"}
+            ran = left.outcome or died if left.begun else None
             state = ""
-            if record is None and left.begun and left.outcome:
-                record = self._tell(left.attempt.fire, left.outcome)
+            if record is None and ran:
+                record = self._tell(left.attempt.fire, ran)
                 state = record.state
             elif record and record.token == left.attempt.token and record.state in (*OPEN, LOST):
                 state = self._settle(record, left.begun, left.outcome)
-            elif record and record.state == FREE and left.begun and left.outcome:
+            elif record and record.state == FREE and ran:
                 # It ran here without the store, when another host had given it back.
-                mine = {"token": left.attempt.token, "node": self.settings.node, **left.outcome}
-                self._swap(record, **mine)
-                state = str(left.outcome["state"])
+                self._swap(record, token=left.attempt.token, node=self.settings.node, **ran)
+                state = str(ran["state"])
             left.attempt.forget()
             if state == FREE or (record and state == LOST and self.again(record)):
                 self.attend(left.attempt.fire)
@@ -225,11 +231,11 @@ class Guard:
         """What becomes of it."""
         # Others who reached the store took this host for dead: to them it was not the store that was down.
         if outcome and (begun or record.state != LOST):
-            self._swap(record, **outcome)
+            self._swap_own(record, **outcome)
             return str(outcome["state"])
         if begun is False:
             say(f"{record.fire} was taken by {record.node}, which had not started it")
-            self._swap(record, state=FREE, why=f"{record.node} had not started the job")
+            self._swap_own(record, state=FREE, why=f"{record.node} had not started the job")
             return FREE
         if record.state != LOST:
             self._give_up(record)
@@ -245,7 +251,9 @@ class Guard:
                 return f"the one of {record.fire} still runs on {last.node}"
             if last and (last.state == FREE or (last.state in OPEN and self.again(last))):
                 self.attend(last.fire)
-            elif last and last.state in OPEN:
+                # Another host may have taken it, and be at it.
+                return self.blocked(fire)
+            if last and last.state in OPEN:
                 self._give_up(last)
         return ""
 
@@ -306,7 +314,7 @@ class Guard:
                 code = self._take(record)
             elif record.state in (FINISHED, SKIPPED, LOST) or (record.state == RUNNING and not self.settings.retry):
                 say(f"{fire} is with {record.node}, {record.state}")
-                code = 0
+                code = self.codes.get(fire, 0)
             elif dead:
                 self._give_up(record)
             else:
@@ -347,7 +355,10 @@ class Guard:
         return f"{self.writer}:{self.attempts}"
 
     def _prepare(self, record: Record) -> None:
-        self._attempt(record).prepare()
+        try:
+            self._attempt(record).prepare()
+        except OSError as error:
+            raise CannotStart(repr(error)) from None
         self.unstarted[record.token] = record
 
     def _take(self, found: Record) -> int | None:
@@ -378,6 +389,15 @@ class Guard:
         after = self._after(record, **changes)
         return after if self.patiently(lambda: self.store.swap(after)) else None
 
+    def _swap_own(self, record: Record, **changes: Any) -> bool:
+        """The same, unless somebody took it over: who only took it for lost was wrong."""
+        last: Record | None = record
+        while last and last.token == record.token:
+            if self._swap(last, **changes):
+                return True
+            last = self.known(record.fire)
+        return False
+
     def _after(self, record: Record, **changes: Any) -> Record:
         return replace(record, revision=record.revision + 1, writer=self.writer, **changes)
 
@@ -391,7 +411,7 @@ class Guard:
         try:
             process = self._process(attempt)
         except CannotStart as error:
-            self._swap(record, state=FREE, why=f"{record.node} could not start it: {error}")
+            self._swap_own(record, state=FREE, why=f"{record.node} could not start it: {error}")
             self._forget_unstarted(record.fire)
             raise
         del self.unstarted[record.token]
@@ -443,14 +463,9 @@ class Guard:
             attempt.note_end(result)
 
     def _finish(self, lease: Lease, result: Mapping[str, Any]) -> None:
-        last: Record | None = lease.record
-        while last and last.token == lease.record.token:
-            if self._swap(last, **result):
-                oldest = fires.show(fires.read(last.fire) - timedelta(days=self.settings.history_days))
-                self._forget(oldest)
-                return
-            # Somebody took it for lost, which it is not.
-            last = self.known(lease.record.fire)
+        if self._swap_own(lease.record, **result):
+            oldest = fires.read(lease.record.fire) - timedelta(days=self.settings.history_days)
+            self._forget(fires.show(oldest))
 
     def _forget(self, oldest: str) -> None:
         self.patiently(lambda: self.store.forget(self.settings.job, oldest))
@@ -460,6 +475,11 @@ class Guard:
 
     def _run_alone(self, fire: str) -> int:
         """The next guard here tells the store of it."""
+        if any(
+            left.attempt.fire == fire and left.begun is not False for left in remains(self.folder, self.settings.job)
+        ):
+            say(f"a guard that died here had started {fire} already")
+            return EXIT_STORE
         if not self._unstarted_of(fire):
             self._prepare(self._record(fire, TAKEN))
         # A question whose answer was lost may have taken it: then that attempt is it, and nobody starts another.
@@ -509,14 +529,18 @@ class Lease:
         return ""
 
     def _renew(self) -> None:
-        wait = 0.0
+        wait, asked, asked_for = 0.0, 0.0, -1
         while not self.over.wait(wait):
             wait = self.guard.settings.lease_seconds / 5
-            asked = time.monotonic()
+            again = asked_for == self.record.revision
+            if not again:
+                # A question whose answer was lost may have been done then: the others count from there.
+                asked, asked_for = time.monotonic(), self.record.revision
             after = self.guard._after(self.record, alive=fires.clock())
             try:
                 if self.guard.store.swap(after):
                     self.record, self.renewed = after, asked
+                    wait = 0.0 if again else wait
                     continue
                 found = self.guard.store.get(after.job, after.fire)
             except StoreDown:
