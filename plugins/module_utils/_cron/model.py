@@ -51,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Store:
-    """Where guards meet. `path` is the file that tells them how to get there. Raises what would let no job run."""
+    """Where guards meet, by the file `path`. Raises for numbers that let no job run."""
 
     path: str
     max_skew: int = 90

@@ -46,7 +46,7 @@ class SqlStore(Store):
         raise NotImplementedError
 
     def see_that_it_stays(self) -> None:
-        """What the table is is asked of one that is there."""
+        """Raises StoreRefused. A table that is not there yet will be a good one."""
         raise NotImplementedError
 
     def clock(self) -> str:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The scaleout.webapp builders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A guard whose store stops to answer at a bad moment."""
+"""A guard that is killed, stopped, slower than another, or without store or disk, when it takes a fire."""
 
 from __future__ import annotations
 
